@@ -44,8 +44,8 @@ type Source interface { //nolint:interfacebloat // it is one server, and each me
 	Own(ctx context.Context, r *record.Record) bool
 }
 
-// A Follower is a [Source] that is an archive. A stream that reads from it follows the archive's commits. Then it need not search for
-// late records: the entries of the archive's journals tell which records came late, and were they years late.
+// A Follower is a [Source] that is an archive. A stream with one in [Exporter.Archive] follows the archive's commits. Then it need not
+// search for late records: the entries of the archive's journals tell which records came late, and were they years late.
 //
 // The stream delivers in two steps. First it takes the late records: those of entries that it has not followed so far, as far as they
 // are older than its cursor. Then it takes the time from its cursor to the archive's cursor. After both, it has delivered each record of

@@ -51,6 +51,7 @@ const (
 // An Exporter moves one stream: one source, one destination, one position.
 type Exporter struct {
 	Source      Source
+	Archive     Follower // the archive whose commits the stream follows, and then Source is the same; nil for none
 	Sink        Sink
 	Store       Store
 	Destination Destination
@@ -125,8 +126,8 @@ func (c *cycle) run(ctx context.Context) error {
 	if founded, err := c.load(ctx); err != nil || !founded {
 		return err
 	}
-	if archive, ok := c.Source.(Follower); ok {
-		return c.follow(ctx, archive)
+	if c.Archive != nil {
+		return c.follow(ctx, c.Archive)
 	}
 	c.guard(c.stored.Checkpoint)
 	c.warn(c.stored.Checkpoint)

@@ -90,7 +90,8 @@ func (w *world) source(positions, objects bucket.Bucket) *replay.Source {
 // follower is a run of the webhook that follows the archive.
 func (w *world) follower(positions, objects bucket.Bucket, to *inbox) *exporter.Exporter {
 	e := w.process(positions, objects)
-	e.Source, e.Store, e.Sink, e.Destination = w.source(positions, objects), w.siem(positions), to, exporter.Destination{}
+	archive := w.source(positions, objects)
+	e.Source, e.Archive, e.Store, e.Sink, e.Destination = archive, archive, w.siem(positions), to, exporter.Destination{}
 	e.Settle, e.Overlap, e.VerifyCount, e.Retention = 0, 0, false, exporter.Retention{Off: true}
 	e.Limits.Records = 40
 	return e

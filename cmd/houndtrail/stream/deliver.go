@@ -60,11 +60,11 @@ func (s *Set) Deliver(ctx context.Context, o Telemetry, names ...string) ([]*Str
 		memory = max(memory-serve.Memory, memory/2)
 	}
 	for i, share := range budget.Split(memory, len(names)) {
-		source, err := s.sourceOf(ctx, names[i], client)
+		e, err := s.exporterFor(ctx, names[i], client)
 		if err != nil {
 			return nil, err
 		}
-		stream, err := s.deliver(ctx, names[i], source, o)
+		stream, err := s.deliver(ctx, names[i], e, o)
 		if err != nil {
 			return nil, err
 		}
@@ -83,13 +83,12 @@ func (s *Set) DeliverPast(ctx context.Context, names ...string) ([]*Stream, erro
 	return s.Deliver(ctx, Unobserved{}, names...)
 }
 
-func (s *Set) deliver(ctx context.Context, name string, source exporter.Source, o Telemetry) (*Stream, error) {
+func (s *Set) deliver(ctx context.Context, name string, e *exporter.Exporter, o Telemetry) (*Stream, error) {
 	observer := o.Stream(name)
 	journal, err := s.commitJournal(ctx, name, observer.Anchored)
 	if err != nil {
 		return nil, err
 	}
-	e := s.Exporter(name, source)
 	if e.Kin, err = s.CommitJournal(ctx, BackfillOf(name)); err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func Once(ctx context.Context, all []*Stream, grace, wait time.Duration) error {
 	_ = g.Wait()
 	for i, s := range all {
 		// The archive has committed meanwhile what a stream that follows it delivers now.
-		if _, follows := s.Source.(exporter.Follower); follows && errs[i] == nil && ctx.Err() == nil {
+		if s.Archive != nil && errs[i] == nil && ctx.Err() == nil {
 			cycle(i, s)
 		}
 	}

@@ -102,16 +102,16 @@ func (s *Set) follows() bool {
 	return s.config.Webhook.URL.IsSet() && s.config.Webhook.Source == config.SourceArchive
 }
 
-// sourceOf is the source of a stream: BloodHound or, for the webhook, what the configuration says.
-func (s *Set) sourceOf(ctx context.Context, name string, client exporter.Source) (exporter.Source, error) {
+// exporterFor is the exporter of a stream. It reads from BloodHound or, for the webhook, from what the configuration says.
+func (s *Set) exporterFor(ctx context.Context, name string, client exporter.Source) (*exporter.Exporter, error) {
 	if name != Webhook || !s.follows() {
-		return client, nil
+		return s.Exporter(name, client), nil
 	}
 	source, err := s.Archived(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &archived{source, client}, nil
+	return s.exporterOf(&archived{source, client}, name), nil
 }
 
 // An archived source is the archive, together with the server that knows which records are of our own requests.
@@ -166,7 +166,7 @@ func (s *Set) Replay(ctx context.Context, name string) (*Replay, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := s.Exporter(Webhook, source)
+	e := s.exporterOf(source, Webhook)
 	if e.Sink, err = s.Receiver(); err != nil {
 		return nil, err
 	}

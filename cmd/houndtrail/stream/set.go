@@ -138,10 +138,15 @@ func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 	if strings.HasPrefix(name, Webhook) { // an archive has every record
 		e.ExcludeSelf, e.Filter = c.ExcludeSelf, c.Webhook.Filter.Conditions
 	}
-	if _, archived := source.(exporter.Follower); archived {
-		// The archive's journal tells which records came late, and the archive was compared with the server's count.
-		e.Settle, e.Overlap, e.VerifyCount, e.Retention = 0, 0, false, exporter.Retention{Off: true}
-	}
+	return e
+}
+
+// exporterOf returns the exporter of a stream that reads from the archive. The archive's journal tells which records came late, and the
+// archive was compared with the server's count.
+func (s *Set) exporterOf(archive exporter.Follower, name string) *exporter.Exporter {
+	e := s.Exporter(name, archive)
+	e.Archive = archive
+	e.Settle, e.Overlap, e.VerifyCount, e.Retention = 0, 0, false, exporter.Retention{Off: true}
 	return e
 }
 

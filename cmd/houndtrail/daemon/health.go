@@ -27,19 +27,19 @@ type health struct {
 type streamHealth struct {
 	schedule cron.Schedule
 
-	since   time.Time // when it was last well; before the first success, when the daemon started
-	until   time.Time // everything before it is delivered, as far as this process knows
-	success bool      // there was a commit, or a cycle that found no new record
-	failure error     // the error of the latest cycle
-	letters int       // records that the destination refuses
-	trying  string    // why the running cycle has to try again; "" if it does not
+	since   time.Time  // when it was last well; before the first success, when the daemon started
+	until   time.Time  // everything before it is delivered, as far as this process knows
+	success bool       // there was a commit, or a cycle that found no new record
+	failure error      // the error of the latest cycle
+	letters func() int // records that the destination refuses, at the newest entry that this process knows
+	trying  string     // why the running cycle has to try again; "" if it does not
 	turn    turn
 }
 
 func newHealth(all []*stream.Stream) *health {
 	h := &health{now: time.Now, streams: map[string]*streamHealth{}}
 	for _, s := range all {
-		h.streams[s.Name] = &streamHealth{schedule: s.Schedule, since: h.now(), turn: turn{at: h.now()}}
+		h.streams[s.Name] = &streamHealth{schedule: s.Schedule, since: h.now(), letters: s.Letters, turn: turn{at: h.now()}}
 		h.order = append(h.order, s.Name)
 	}
 	return h
@@ -92,13 +92,6 @@ func (h *health) tries(name, failure string) {
 	h.streams[name].trying = failure
 }
 
-// lacks records how many records are in the dead letter after a cycle.
-func (h *health) lacks(name string, letters int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.streams[name].letters = letters
-}
-
 // due is when a stream that last succeeded at that time is stale. The first run after the last success may have failed for a
 // passing reason. The second one should not.
 func (h *health) due(name string, success time.Time) time.Time {
@@ -117,7 +110,7 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 	for _, name := range h.order {
 		p := h.streams[name]
 		due := h.due(name, p.since)
-		age := now.Sub(p.since).Round(time.Second)
+		age, letters := now.Sub(p.since).Round(time.Second), p.letters()
 		switch {
 		case now.After(due):
 			ok = false
@@ -127,7 +120,7 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 			fmt.Fprintf(&b, "%s: starting: no success yet after %s", name, age)
 		case p.failure != nil:
 			fmt.Fprintf(&b, "%s: failing: last success %s ago", name, age)
-		case p.letters > 0:
+		case letters > 0:
 			fmt.Fprintf(&b, "%s: dead letter: last success %s ago", name, age)
 		default:
 			fmt.Fprintf(&b, "%s: ok: last success %s ago", name, age)
@@ -138,8 +131,8 @@ func (h *health) report(needSuccess, reasons bool) (text string, ok bool) {
 				b.WriteString(": " + strings.ReplaceAll(p.failure.Error(), "\n", "; "))
 			}
 		}
-		if p.letters > 0 {
-			fmt.Fprintf(&b, "; in the dead letter, and not at the destination: %d", p.letters)
+		if letters > 0 {
+			fmt.Fprintf(&b, "; in the dead letter, and not at the destination: %d", letters)
 		}
 		if p.trying != "" && reasons {
 			b.WriteString("; " + p.trying)

@@ -49,7 +49,6 @@ func loop(ctx, work context.Context, s *stream.Stream, health *health, log *zap.
 		err := stream.Abandoned(work, s.Cycle(work))
 		health.ended(s.Name, err, time.Now())
 		s.Tell(work, err)
-		health.lacks(s.Name, s.Letters())
 		switch {
 		case err == nil:
 		case stream.Incurable(err):

@@ -93,6 +93,9 @@ func (s *Stream) Cycle(ctx context.Context) (err error) {
 
 // Letters is how many records were in the dead letter at the newest entry that this process knows.
 func (s *Stream) Letters() int {
+	if s.watch == nil { // the stream has no journal
+		return 0
+	}
 	if p := s.watch.newest.Load(); p != nil {
 		return p.Letters
 	}

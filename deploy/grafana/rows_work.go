@@ -146,10 +146,11 @@ func watched() row {
 			},
 		},
 		{
-			title: "Since the first failure, and until a pause ends", kind: chart, width: 8, unit: "s",
+			title: "Since the first failure, until a pause ends, since the last round of watch", kind: chart, width: 8, unit: "s",
 			queries: []query{
 				q(`time() - max $by) (houndtrail_failing_since_timestamp_seconds{$s})`, "since the first failure"),
 				q(`max $by) (houndtrail_paused_until_timestamp_seconds{$s}) - time()`, "until the receiver takes requests"),
+				{`time() - max(houndtrail_watch_last_round_timestamp_seconds > 0)`, "since the last round"},
 			},
 		},
 		{
@@ -160,11 +161,8 @@ func watched() row {
 			},
 		},
 		{
-			title: "The watch itself", kind: chart, width: 8, about: "0: it could not read the store in its last round.",
-			queries: []query{
-				{`min(houndtrail_watch_readable)`, "can read"},
-				{`time() - max(houndtrail_watch_last_round_timestamp_seconds > 0)`, "seconds since its last round"},
-			},
+			title: "Watch can read the store", kind: chart, width: 8, about: "0: it could not read the store in its last round.",
+			queries: []query{{`min(houndtrail_watch_readable)`, "can read"}},
 		},
 	}}
 }

@@ -26,7 +26,8 @@ const (
 	speed = 2 * 60 * 60
 	// rowsPerSecond is how many rows appear in one of our seconds.
 	rowsPerSecond = 400
-	// lead is how far ahead of the clock the writer adds rows: half a second of ours, during which this process may be held up.
+	// lead is how far ahead of the clock the writer adds rows: half a second of ours. If the machine holds the writer up for
+	// longer, the clock waits for it.
 	lead = time.Hour
 )
 
@@ -42,6 +43,7 @@ type world struct {
 
 	start, began time.Time                 // the start by the double's clock, and by ours
 	end          atomic.Pointer[time.Time] // the time at which that clock stands still; nil while it runs
+	newest       atomic.Int64              // created_at of the newest row that the server has, in Unix microseconds
 
 	// Of the writer.
 	rand *rand.Rand
@@ -69,6 +71,7 @@ func newThinWorld(t *testing.T, seed uint64, backlog time.Duration, thin float64
 		rows = append(rows, w.next())
 	}
 	w.thin = 1
+	w.newest.Store(w.last.CreatedAt.UnixMicro())
 	w.server = bloodhoundtest.New(bloodhoundtest.Options{Now: w.now, Seed: seed, Rows: rows, SessionTTL: 100_000 * time.Hour})
 	w.jwt = w.server.Session("houndtrail") // a signature would need our clock
 	w.http = httptest.NewServer(w.server)
@@ -81,13 +84,21 @@ func newThinWorld(t *testing.T, seed uint64, backlog time.Duration, thin float64
 	return w
 }
 
-// now is the double's clock.
+// now is the double's clock. It never reaches a row that the server does not have yet: a row that the machine held up would
+// appear later than houndtrail promises to look for it, and the test would call it lost.
 func (w *world) now() time.Time {
 	if end := w.end.Load(); end != nil {
 		return *end
 	}
-	return w.start.Add(time.Since(w.began) * speed)
+	now, written := w.schedule(), time.UnixMicro(w.newest.Load()).UTC()
+	if now.Before(written) {
+		return now
+	}
+	return written.Add(-time.Microsecond) // the next row may share the instant of the newest one
 }
+
+// schedule is the time that the double's clock should have.
+func (w *world) schedule() time.Time { return w.start.Add(time.Since(w.began) * speed) }
 
 // next is one more row of the log. Some share their instant with the previous row. Some become visible late, at the worst at
 // the last moment at which houndtrail still promises to find them.
@@ -121,11 +132,9 @@ func (w *world) write() {
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			for now := w.now(); w.last.CreatedAt.Before(now.Add(lead)); {
-				if w.last.CreatedAt.Before(now.Add(lead / 2)) {
-					w.last.CreatedAt = now.Add(lead / 2) // held up for longer: nothing may appear too late
-				}
+			for now := w.schedule(); w.last.CreatedAt.Before(now.Add(lead)); {
 				w.server.Add(w.next())
+				w.newest.Store(w.last.CreatedAt.UnixMicro())
 			}
 			select {
 			case <-done:

@@ -130,6 +130,9 @@ type Checkpoint struct {
 	// DeadLetters are the open letters of all entries so far, without their SHA-256. Commit fills it in.
 	DeadLetters []Letter `json:"dead_letters,omitempty"`
 
+	// Waiting are the intents that wait for their outcomes after this entry, oldest first. They are not at the destination yet.
+	Waiting []Intent `json:"waiting,omitempty"`
+
 	// ForgottenBefore is zero, or the time before which a person removed records from the archive on purpose. No run delivers a
 	// record of that time any more. Commit fills it in.
 	ForgottenBefore time.Time `json:"forgotten_before,omitzero"`

@@ -63,6 +63,7 @@ func encode(c Checkpoint) ([]byte, error) {
 	})
 	c.Settled = pointed(c.Settled, Settlement.utc)
 	c.Refused, c.DeadLetters = each(c.Refused, Letter.utc), each(c.DeadLetters, Letter.utc)
+	c.Waiting = each(c.Waiting, Intent.utc)
 	c.Keys = pointed(c.Keys, func(k KeyList) KeyList { k.Follows.CommittedAt = k.Follows.CommittedAt.UTC(); return k })
 	c.Objects = append([]Object{}, each(c.Objects, func(o Object) Object {
 		o.MinCreatedAt, o.MaxCreatedAt = o.MinCreatedAt.UTC(), o.MaxCreatedAt.UTC()

@@ -41,7 +41,7 @@ type History struct {
 	Pass  uint64    `json:"pass"`
 }
 
-// Counts tells how the records that were read divide: Read = Fresh + Duplicate + Excluded.
+// Counts tells how the records that were read divide. Read + Released = Fresh + Duplicate + Excluded + Held.
 type Counts struct {
 	Read      int `json:"read"`      // rows that the server returned, each id once
 	Fresh     int `json:"fresh"`     // new: delivered by this commit, or in its Refused
@@ -54,10 +54,27 @@ type Counts struct {
 	Filtered int `json:"filtered,omitempty"` // those of Excluded that the stream's filter leaves out
 	// Diverted counts those of Fresh that the receiver has stored in another place than Houndtrail asked for.
 	Diverted int `json:"diverted,omitempty"`
+
+	// These are of a stream that pairs intents with their outcomes.
+	Held     int `json:"held,omitempty"`     // new intents that wait for their outcomes from now on
+	Paired   int `json:"paired,omitempty"`   // those of Excluded that are intents: their outcomes have their times
+	Matched  int `json:"matched,omitempty"`  // intents that waited, and whose outcomes are in Fresh
+	Released int `json:"released,omitempty"` // intents that waited, and are in Fresh or Filtered, since no outcome came
 }
 
 // News is the number of new rows that our own polling did not cause.
-func (c Counts) News() int { return c.Fresh + c.Excluded - c.Self }
+func (c Counts) News() int { return c.Fresh + c.Excluded + c.Held - c.Self }
+
+// An Intent is a record that waits for its outcome. Houndtrail has read it, and will not ask the source for it again.
+type Intent struct {
+	ID        int64     `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+	CommitID  string    `json:"commit_id"`
+	Action    string    `json:"action"`
+	Record    string    `json:"record"` // its JSON, exactly as the server sent it
+}
+
+func (i Intent) utc() Intent { i.CreatedAt = i.CreatedAt.UTC(); return i }
 
 // Totals adds up all entries so far.
 type Totals struct {
@@ -66,6 +83,7 @@ type Totals struct {
 	Bytes     int64 `json:"bytes"`              // of the objects
 	Filtered  int64 `json:"filtered,omitempty"` // records that a filter left out
 	Diverted  int64 `json:"diverted,omitempty"` // records that the receiver has stored in another place
+	Paired    int64 `json:"paired,omitempty"`   // intents that were not sent, since their outcomes have their times
 	Dropped   int64 `json:"dropped,omitempty"`  // records that a person dropped from the dead letter: they were never delivered
 	// These count the records that were read in windows of the kinds export and history, by the status of the server's own count
 	// of the window. Each record is in one of the three.

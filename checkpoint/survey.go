@@ -148,6 +148,7 @@ func Account(prev, next Checkpoint, anyOrder bool) Checkpoint {
 	next.Totals.Delivered += int64(next.Records.Fresh - len(next.Refused))
 	next.Totals.Filtered += int64(next.Records.Filtered)
 	next.Totals.Diverted += int64(next.Records.Diverted)
+	next.Totals.Paired += int64(next.Records.Paired + next.Records.Matched)
 	if a := next.Adopted; a != nil { // the totals of the lost entries do not count
 		next.Totals.Delivered, next.Totals.Objects, next.Totals.Bytes = a.Records, int64(a.Objects), a.Bytes
 	}

@@ -186,6 +186,9 @@ type Webhook struct {
 	// must both hold. The journal counts the others as `filtered`. They never go out later, also if the filter changes. In a
 	// value, write `%26` for `&` and `%25` for `%`.
 	Filter Filter `env:"FILTER" shown:"all records" example:"status=neq:intent"`
+	// Send one event for an action instead of two: the outcome, with the time of its intent and the duration. An intent waits for its
+	// outcome, for SETTLE + OVERLAP at most. If none comes, it goes out alone, with the mark `unpaired`. docs/siem.md has the names.
+	Pairs bool `env:"PAIRS,default=false"`
 	// Value of the `Authorization` header, scheme included. With the format `datadog`, it is the API key, and goes into the header
 	// `DD-API-KEY`.
 	Authorization Secret `env:"AUTHORIZATION" example:"Bearer the-token"`

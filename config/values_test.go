@@ -86,6 +86,7 @@ func TestAccepted(t *testing.T) {
 		{"WEBHOOK_SCHEMA=ocsf|WEBHOOK_TRUSTED_PROXIES=2", "Webhook.TrustedProxies", "2"},
 		{"WEBHOOK_FILTER=status=neq:intent", "Webhook.Filter", "status=neq:intent"},
 		{"WEBHOOK_FILTER=action=~eq:Auth&actor_name=neq:a%26b", "Webhook.Filter", "action=~eq:Auth&actor_name=neq:a%26b"},
+		{"WEBHOOK_PAIRS=true", "Webhook.Pairs", "true"},
 		{"WEBHOOK_SOURCE=archive", "Webhook.Source", "archive"},
 		{"WEBHOOK_COMPRESSION=none", "Webhook.Compression", "none"},
 		{"WEBHOOK_COMPRESSION=zstd", "Webhook.Compression", "zstd"},

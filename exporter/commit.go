@@ -61,7 +61,7 @@ func (w walk) mayIdle(p part) bool {
 	case p.news(), len(w.intents) > 0, w.kind.past():
 		return false
 	case w.kind.keepsPosition(): // the next cycle would take this window's records for delivered, so the window must bring none
-		return w.kind.quiet() && p.records.Fresh+p.records.Excluded == 0
+		return w.kind.quiet() && p.records.Fresh+p.records.Excluded+p.records.Held == 0
 	default:
 		return p.last
 	}
@@ -151,6 +151,7 @@ func (c *cycle) entry(ctx context.Context, w walk, p part, o outcome) (next chec
 		ServerCount:    o.counted,
 		Objects:        o.receipt.Objects,
 		Refused:        o.receipt.Letters,
+		Waiting:        p.waiting,
 		Oldest:         o.seen,
 		Holes:          o.holes,
 		Changed:        changes(p),
@@ -233,7 +234,8 @@ func (c *cycle) committed() {
 		zap.Int("read", entry.Records.Read), zap.Int("fresh", entry.Records.Fresh),
 		zap.Int("duplicates", entry.Records.Duplicate), zap.Int("late", entry.Records.Late),
 		zap.Int("self", entry.Records.Self), zap.Int("excluded", entry.Records.Excluded),
-		zap.Int("filtered", entry.Records.Filtered),
+		zap.Int("filtered", entry.Records.Filtered), zap.Int("paired", entry.Records.Paired+entry.Records.Matched),
+		zap.Int("waiting", len(entry.Waiting)),
 		zap.Int("objects", len(entry.Objects)), zap.Duration("duration", took),
 		zap.String("head", c.stored.Head)) // a log server elsewhere then knows the head, even if the store is lost or changed
 	if ch := entry.Changed; ch != nil {

@@ -7,10 +7,13 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
+	"github.com/houndtrail/houndtrail/exporter/pair"
 	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
 // If a window does not fit into memory and cannot be cut, Houndtrail reads it twice, in parts. The first time it keeps only a
@@ -152,4 +155,76 @@ func (enc *encoding) wait() (write encodedWindow, err error) {
 	<-enc.done
 	write, enc.write = enc.write, nil
 	return write, enc.err
+}
+
+// sortOut counts the new records of our own requests, and those that the filter leaves out. It returns the records that the stream
+// delivers. The set of delivered ids knows the others all the same: Houndtrail is done with them.
+func sortOut[T any](e *Exporter, fresh []T, n *checkpoint.Counts, judge func(*T) (own, filtered bool)) []T {
+	kept := 0
+	for i := range fresh {
+		own, filtered := judge(&fresh[i])
+		if own {
+			n.Self++
+		}
+		switch {
+		case own && e.ExcludeSelf:
+			continue
+		case filtered:
+			n.Filtered++
+			continue
+		}
+		if kept != i {
+			fresh[kept] = fresh[i]
+		}
+		kept++
+	}
+	n.Fresh, n.Excluded = kept, n.Excluded+len(fresh)-kept
+	return fresh[:kept]
+}
+
+// pairing is the work that pairs the records of a window.
+type pairing struct {
+	window  pair.Window
+	waiting []checkpoint.Intent
+	after   time.Time // an intent from after it waits
+}
+
+// pairs begins to pair the records of a window. An intent waits only where a later window can bring its outcome: a backfill's windows
+// come in any order.
+func (e *Exporter) pairs(w walk, before standing, win window.Window, read []record.Record) pairing {
+	p := pairing{waiting: before.waiting, after: endOfTime}
+	if e.Pairs == 0 {
+		return p
+	}
+	p.window = pair.Of(read)
+	switch {
+	case w.kind.past():
+	case w.kind.keepsPosition():
+		p.after = before.cursor.Add(-e.Pairs)
+	default:
+		p.after = win.End.Add(-e.Pairs)
+	}
+	return p
+}
+
+// joined returns the records that the stream delivers of a window's new ones, with the outcomes and their intents paired.
+func (e *Exporter) joined(ctx context.Context, p *part, by pairing, fresh []record.Record) ([]record.Record, error) {
+	own := func(r *record.Record) bool { return e.Source.Own(ctx, r) }
+	filtered := func(r *record.Record) bool { return !e.Filter.Match(r) }
+	if e.Pairs == 0 && len(by.waiting) == 0 {
+		return sortOut(e, fresh, &p.records, func(r *record.Record) (bool, bool) { return own(r), filtered(r) }), nil
+	}
+	fresh = sortOut(e, fresh, &p.records, func(r *record.Record) (bool, bool) { return own(r), false })
+	join := by.window.Join
+	if e.Pairs == 0 {
+		join = pair.Part
+	}
+	j, err := join(by.waiting, fresh, by.after)
+	if err != nil {
+		return nil, failed(StageCheckpoint, err)
+	}
+	n := &p.records
+	p.waiting, n.Held, n.Paired, n.Matched, n.Released = j.Waiting, j.Held, j.Paired, j.Matched, j.Released
+	n.Excluded += j.Paired
+	return sortOut(e, j.Records, n, func(r *record.Record) (bool, bool) { return false, filtered(r) }), nil
 }

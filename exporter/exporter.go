@@ -68,7 +68,9 @@ type Exporter struct {
 	ExcludeSelf bool      // leave out the records of our own requests
 	// Filter leaves out all records for which it does not hold. Houndtrail is done with them: it never delivers them later, also if
 	// the filter changes. Nil leaves out none.
-	Filter      *filter.Conditions
+	Filter *filter.Conditions
+	// Pairs is how long an intent waits for its outcome, see package pair. 0 sends every record alone.
+	Pairs       time.Duration
 	VerifyCount bool // compare each window with the server's own count
 
 	Rescan         time.Duration // how far back the rescan looks for late records; RescanSchedule says when; 0 for never

@@ -15,7 +15,6 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/budget"
 	"github.com/houndtrail/houndtrail/exporter/dedup"
-	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 )
 
@@ -56,6 +55,7 @@ type part struct {
 	altered, gone []dedup.Ref       // delivered records that the source has changed, and those that it has no more
 	holes         []bloodhound.Hole // records that the server cannot return, and that no entry names yet
 	next          dedup.Set         // the set once this window is delivered
+	waiting       []checkpoint.Intent
 	proof         proof
 	counting      *counting // the count of the proof; nil if it waits until Houndtrail knows whether the window needs an entry
 	encoding      *encoding
@@ -66,6 +66,12 @@ type part struct {
 // a delivered record that the source has changed or removed.
 func (p part) news() bool {
 	return p.records.News() > 0 || len(p.holes) > 0 || len(p.altered) > 0 || len(p.gone) > 0
+}
+
+// standing is the state before a walk.
+type standing struct {
+	cursor  time.Time
+	waiting []checkpoint.Intent
 }
 
 // A pipeline makes the windows of a walk ready to be written.
@@ -83,7 +89,8 @@ func (c *cycle) windows(ctx context.Context, w walk) *pipeline {
 	fetched := start(0, func(out chan<- span) error {
 		return failed(StageSource, c.fetch(ctx, w, memory, out))
 	})
-	prepared := start(0, func(out chan<- part) error { return c.prepare(ctx, w, fetched, out) })
+	before := standing{c.stored.Cursor, c.stored.Waiting}
+	prepared := start(0, func(out chan<- part) error { return c.prepare(ctx, w, before, fetched, out) })
 	encoded := start(mostReads, func(out chan<- part) error { return encoded(ctx, prepared, out) })
 	ready := start(0, func(out chan<- part) error { return proved(ctx, encoded, out) })
 	return &pipeline{ready, func() {
@@ -120,7 +127,7 @@ func (s *stage[T]) drain() {
 // prepare drops the delivered records and starts to encode the rest. The counts that prove a window complete come with the next
 // window. So prepare sends a window on when it has the next one, or when it knows that there is no next one. The encoding of
 // the window goes on meanwhile.
-func (c *cycle) prepare(ctx context.Context, w walk, fetched *stage[span], out chan<- part) error {
+func (c *cycle) prepare(ctx context.Context, w walk, before standing, fetched *stage[span], out chan<- part) error {
 	var held part
 	var beside sync.WaitGroup // encodings and counts in progress
 	defer beside.Wait()
@@ -153,11 +160,13 @@ func (c *cycle) prepare(ctx context.Context, w walk, fetched *stage[span], out c
 		if err == nil {
 			held.proof.takeFrom(s)
 		}
-		if err := errors.Join(send(), err); err != nil {
+		if err = errors.Join(send(), err); err != nil {
 			return err
 		}
-		held = c.admit(ctx, w, set, s, &beside)
-		set = held.next // this set is ahead of the commits: if a commit fails, the cycle ends, and the set is given up
+		if held, err = c.admit(ctx, w, set, before, s, &beside); err != nil {
+			return err
+		}
+		set, before.waiting = held.next, held.waiting // ahead of the commits: if a commit fails, the cycle ends, and they are given up
 	}
 	return errors.Join(send(), fetched.err)
 }
@@ -194,7 +203,9 @@ func proved(ctx context.Context, encoded *stage[part], out chan<- part) error {
 }
 
 // admit drops the delivered records from a window, and starts to encode the rest.
-func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, under *sync.WaitGroup) (p part) {
+func (e *Exporter) admit(
+	ctx context.Context, w walk, set dedup.Set, before standing, s span, under *sync.WaitGroup,
+) (p part, err error) {
 	holes := s.Holes()
 	win := s.Window
 	if w.kind.keepsPosition() {
@@ -216,20 +227,22 @@ func (e *Exporter) admit(ctx context.Context, w walk, set dedup.Set, s span, und
 		if p = p.with(admitted, len(fresh)); len(fresh) > 0 {
 			p.oldest = fresh[0].Name().CreatedAt
 		}
-		fresh = sortOut(e, fresh, &p.records, func(r *dedup.Skim) (own, filtered bool) { return r.Own, r.Filtered })
-		p.encoding = e.inParts(s, fresh)
+		p.waiting = before.waiting // the records are not in memory, so the next window takes care of them
+		p.encoding = e.inParts(s, sortOut(e, fresh, &p.records, func(r *dedup.Skim) (own, filtered bool) { return r.Own, r.Filtered }))
 	} else {
+		pairs := e.pairs(w, before, s.Window, s.Records()[first:])
 		admitted := set.Admit(span, s.Records()[first:])
 		if p = p.with(admitted, len(admitted.Fresh)); len(admitted.Fresh) > 0 {
 			p.oldest = admitted.Fresh[0].CreatedAt
 		}
-		fresh := sortOut(e, admitted.Fresh, &p.records, func(r *record.Record) (own, filtered bool) {
-			return e.Source.Own(ctx, r), !e.Filter.Match(r)
-		})
+		fresh, err := e.joined(ctx, &p, pairs, admitted.Fresh)
+		if err != nil {
+			return part{}, err
+		}
 		p.encoding = e.encode(under, s, fresh)
 	}
 	p.holes, p.next = newHoles(set, p.next, holes, s.remembered)
-	return p
+	return p, nil
 }
 
 // with adds the results of the admission to the part.
@@ -270,28 +283,3 @@ func holeRef(h bloodhound.Hole) dedup.Ref {
 //
 //nolint:gochecknoglobals // a constant
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
-
-// sortOut counts the new records of our own requests, and those that the filter leaves out. It returns the records that the stream
-// delivers. The set of delivered ids knows the others all the same: Houndtrail is done with them.
-func sortOut[T any](e *Exporter, fresh []T, n *checkpoint.Counts, judge func(*T) (own, filtered bool)) []T {
-	kept := 0
-	for i := range fresh {
-		own, filtered := judge(&fresh[i])
-		if own {
-			n.Self++
-		}
-		switch {
-		case own && e.ExcludeSelf:
-			continue
-		case filtered:
-			n.Filtered++
-			continue
-		}
-		if kept != i {
-			fresh[kept] = fresh[i]
-		}
-		kept++
-	}
-	n.Fresh, n.Excluded = kept, len(fresh)-kept
-	return fresh[:kept]
-}

@@ -76,7 +76,7 @@ func (e *Exporter) reset(
 	next := checkpoint.Checkpoint{
 		Kind: checkpoint.KindReset, Cursor: cursor, DeliveredSince: earliest(known, cursor),
 		Start: earliest(r.Previous.Start, cursor), StartAsked: r.Previous.StartAsked, Ahead: r.Previous.Ahead,
-		History: r.Previous.History, Oldest: r.Previous.Oldest,
+		History: r.Previous.History, Oldest: r.Previous.Oldest, Waiting: r.Previous.Waiting,
 	}
 	if set, err = e.leftover(ctx, lease, r.Previous, set); err != nil {
 		return Reset{}, err

@@ -30,6 +30,11 @@ type Record struct {
 	Raw string
 	// Absent has the strings above that were null or missing: that is not the same as "".
 	Absent Set
+
+	// These two are no columns. They are set in a stream that pairs intents with their outcomes. Began is the CreatedAt of the
+	// outcome's intent, and zero if there is none. Lone says of an intent that the stream sends it alone, since no outcome came in time.
+	Began time.Time
+	Lone  bool
 }
 
 // columns are the string columns, in the order in which servers write their keys. Files have the same order. Only append to them: a

@@ -4,5 +4,8 @@
 //
 //	{"event_id":"<tenant>/<id>/<created_at_us>","tenant":"<tenant>","id":123,"created_at":"...", ...}
 //
+// A stream that pairs intents with their outcomes adds "started_at" and "duration_ms" to an outcome, and "unpaired":true to an intent
+// that it sends alone.
+//
 // The event id names a record for ever. If a receiver sees a record twice, it can drop the second one by this id.
 package ndjson

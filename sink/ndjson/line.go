@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/record"
 )
@@ -64,6 +65,23 @@ func (l Lines) Write(w io.Writer, r *record.Record) (written int, err error) {
 	return written, err
 }
 
+// AppendDuration appends the milliseconds from the intent of an outcome to the outcome.
+func AppendDuration(dst []byte, r *record.Record) []byte {
+	return strconv.AppendFloat(dst, float64(r.CreatedAt.Sub(r.Began).Microseconds())/1e3, 'f', -1, 64)
+}
+
+// appendPair appends the members that a stream adds if it pairs intents with their outcomes, each after a comma.
+func appendPair(dst []byte, r *record.Record) []byte {
+	if !r.Began.IsZero() {
+		dst = r.Began.UTC().AppendFormat(append(dst, `,"started_at":"`...), time.RFC3339Nano)
+		dst = AppendDuration(append(dst, `","duration_ms":`...), r)
+	}
+	if r.Lone {
+		dst = append(dst, `,"unpaired":true`...)
+	}
+	return dst
+}
+
 // AppendID appends the record's event id as a text of JSON, in its quotes.
 func (l Lines) AppendID(dst []byte, r *record.Record) []byte {
 	dst = append(dst, '"')
@@ -74,7 +92,7 @@ func (l Lines) AppendID(dst []byte, r *record.Record) []byte {
 // begin appends the text before the record's members. It returns the members with the closing brace.
 func (l Lines) begin(dst []byte, r *record.Record) (line []byte, members string) {
 	dst = AppendIdentity(append(dst, l.head...), r)
-	dst = append(dst, l.tail...)
+	dst = appendPair(append(dst, l.tail...), r)
 	members = inside(r.Raw)
 	if !strings.HasPrefix(members, "}") {
 		dst = append(dst, ',')

@@ -45,7 +45,7 @@ func newAzure(o receivers.SentinelOptions, life time.Duration) *azure {
 	o.Columns = map[string]string{
 		"TimeGenerated": "datetime", "CreatedAt": "datetime", "RecordId": "long", "Fields": "dynamic", "EventId": text, "Tenant": text,
 		"ActorId": text, "ActorName": text, "ActorEmail": text, "Action": text, "Status": text, "RequestId": text, "SourceIpAddress": text,
-		"CommitId": text,
+		"CommitId": text, "StartedAt": "datetime", "DurationMs": "real", "Unpaired": "boolean",
 	}
 	return &azure{o.Tokens, receivers.NewSentinel(o)}
 }

@@ -23,7 +23,7 @@ func (m *Metrics) Stream(name string) stream.Observer {
 	for _, how := range []string{"altered", "gone"} {
 		m.changed.WithLabelValues(name, how)
 	}
-	for _, kind := range []string{"read", "fresh", "duplicate", "late", "self", "excluded", "filtered"} {
+	for _, kind := range []string{"read", "fresh", "duplicate", "late", "self", "excluded", "filtered", "paired"} {
 		m.records.WithLabelValues(name, kind)
 	}
 	for _, count := range []string{checkpoint.CountExact, checkpoint.CountBounded, checkpoint.CountUnknown, checkpoint.CountOff} {
@@ -116,7 +116,7 @@ func (m streamMetrics) Committed(c exporter.Commit) {
 		"read": c.Entry.Records.Read, "fresh": c.Entry.Records.Fresh,
 		"duplicate": c.Entry.Records.Duplicate, "late": c.Entry.Records.Late,
 		"self": c.Entry.Records.Self, "excluded": c.Entry.Records.Excluded,
-		"filtered": c.Entry.Records.Filtered,
+		"filtered": c.Entry.Records.Filtered, "paired": c.Entry.Records.Paired + c.Entry.Records.Matched,
 	} {
 		m.records.WithLabelValues(m.name, kind).Add(float64(n))
 	}

@@ -56,7 +56,8 @@ func narrowEntry() []entryColumn {
 		{Name: "SPAN", Cell: func(s checkpoint.Stored) string { return Duration(s.Window.End.Sub(s.Window.Start)) }},
 		entryNumber("FRESH", func(s checkpoint.Stored) int { return s.Records.Fresh }),
 		{Name: "COUNT", Cell: func(s checkpoint.Stored) string { return countWord(s.ServerCount) }},
-		entrySeldom("FILTERED", filteredOf), entrySeldom("HOLES", holesOf), entrySeldom("CHANGED", changedOf),
+		entrySeldom("FILTERED", filteredOf), entrySeldom("PAIRED", pairedOf), entrySeldom("WAITING", waitingOf),
+		entrySeldom("HOLES", holesOf), entrySeldom("CHANGED", changedOf),
 		entrySeldom("LETTERS", lettersOf), entryKeys(),
 	}
 }
@@ -73,7 +74,8 @@ func wideEntry() []entryColumn {
 		entryNumber("DUPLICATE", func(s checkpoint.Stored) int { return s.Records.Duplicate }),
 		entryNumber("LATE", func(s checkpoint.Stored) int { return s.Records.Late }),
 		{Name: "COUNT", Cell: func(s checkpoint.Stored) string { return countCell(s.ServerCount) }},
-		entrySeldom("FILTERED", filteredOf), entrySeldom("HOLES", holesOf), entrySeldom("CHANGED", changedOf),
+		entrySeldom("FILTERED", filteredOf), entrySeldom("PAIRED", pairedOf), entrySeldom("WAITING", waitingOf),
+		entrySeldom("HOLES", holesOf), entrySeldom("CHANGED", changedOf),
 		entrySeldom("LETTERS", lettersOf), entryKeys(),
 		entryNumber("OBJECTS", func(s checkpoint.Stored) int { return len(s.Objects) }),
 		{Name: "BYTES", Cell: func(s checkpoint.Stored) string { return strconv.FormatInt(bytesOf(s.Objects), 10) }},
@@ -110,6 +112,10 @@ func entryKeys() entryColumn {
 }
 
 func filteredOf(s checkpoint.Stored) int { return s.Records.Filtered }
+
+func pairedOf(s checkpoint.Stored) int { return s.Records.Paired + s.Records.Matched }
+
+func waitingOf(s checkpoint.Stored) int { return len(s.Waiting) }
 
 func holesOf(s checkpoint.Stored) int { return len(s.Holes) }
 

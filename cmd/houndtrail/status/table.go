@@ -38,6 +38,10 @@ func wideColumns(now time.Time) []column {
 			Name: "FILTERED", Needed: func(s *Row) bool { return s.Totals != nil && s.Totals.Filtered > 0 },
 			Cell: (*Row).filteredCell,
 		},
+		{
+			Name: "WAITING", Needed: func(s *Row) bool { return s.Waiting > 0 },
+			Cell: func(s *Row) string { return strconv.Itoa(s.Waiting) },
+		},
 		{Name: "COUNTED", Cell: (*Row).countedCell},
 		{Name: "OLDEST AT SOURCE", Cell: (*Row).oldestCell},
 		{Name: "TIME LEFT", Cell: (*Row).leftCell},

@@ -24,6 +24,9 @@ import (
 // windowBytes is the limit for the pages of a window. The budget decides how many windows there are at a time.
 const windowBytes = 8 << 20
 
+// leastWait is how long an intent waits for its outcome at least, if the overlap is shorter: it takes a while until an action ends.
+const leastWait = time.Minute
+
 // A Process is the part of the program that its streams get.
 type Process struct {
 	Version     string
@@ -137,6 +140,9 @@ func (s *Set) Exporter(name string, source exporter.Source) *exporter.Exporter {
 	}
 	if strings.HasPrefix(name, Webhook) { // an archive has every record
 		e.ExcludeSelf, e.Filter = c.ExcludeSelf, c.Webhook.Filter.Conditions
+		if c.Webhook.Pairs {
+			e.Pairs = max(c.Overlap, leastWait)
+		}
 	}
 	return e
 }

@@ -53,7 +53,7 @@ func families() []metric {
 		{"journal_entries", "Entries of the journal.", gauge, nil},
 		{"dead_letters", "Records that the destination refuses, and that are in the dead letter now: it lacks them.", gauge, nil},
 		{"paused_until_timestamp_seconds", "The receiver wants no request before this time; absent if it has not asked for a pause.", gauge, nil},
-		{"records_total", "Records in the whole journal by what became of them: fresh (delivered) or filtered.", counter, []string{"kind"}},
+		{"records_total", "Records in the whole journal by what became of them: fresh (delivered), filtered, or paired (intents whose outcomes were sent).", counter, []string{"kind"}},
 		{
 			"counted_records_total", "Records read, in the whole journal, by what BloodHound's own count says of their window: exact, bounded or " +
 				"unknown.", counter, []string{"count"},
@@ -175,6 +175,7 @@ func totals(s *observe.Stream, emit func(name string, value float64, labels ...s
 	t := s.Newest.Totals
 	emit("records_total", float64(t.Delivered), "fresh")
 	emit("records_total", float64(t.Filtered), "filtered")
+	emit("records_total", float64(t.Paired), "paired")
 	emit("counted_records_total", float64(t.Exact), checkpoint.CountExact)
 	emit("counted_records_total", float64(t.Bounded), checkpoint.CountBounded)
 	emit("counted_records_total", float64(t.Unknown), checkpoint.CountUnknown)

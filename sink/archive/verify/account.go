@@ -48,6 +48,9 @@ func sums(before, e checkpoint.Checkpoint, anyOrder bool) string {
 	case e.ChangedTotal != want.ChangedTotal:
 		return fmt.Sprintf("Entry %d counts %d changed records in all, and the entries up to it have %d.",
 			e.Serial, e.ChangedTotal, want.ChangedTotal)
+	case e.Kind != checkpoint.KindAdopt && len(e.Waiting) != len(before.Waiting)+e.Records.Held-e.Records.Matched-e.Records.Released:
+		return fmt.Sprintf("Entry %d says that %d intents wait for their outcomes. Before it %d waited, and it counts %d new ones, and %d that "+
+			"wait no longer.", e.Serial, len(e.Waiting), len(before.Waiting), e.Records.Held, e.Records.Matched+e.Records.Released)
 	case !slices.EqualFunc(e.DeadLetters, want.DeadLetters, sameLetter):
 		return fmt.Sprintf("Entry %d says that %d letters are in the dead letter, and the entries up to it make others (%d).", e.Serial,
 			len(e.DeadLetters), len(want.DeadLetters))
@@ -181,8 +184,9 @@ func counts(e checkpoint.Checkpoint, files bool) (problems []problem) {
 		delivered = 0
 	}
 	c := e.Records
-	if c.Read != c.Fresh+c.Duplicate+c.Excluded || c.Fresh != delivered+len(e.Refused) || c.Filtered > c.Excluded || c.Filtered > 0 && files ||
-		min(c.Read, c.Fresh, c.Duplicate, c.Excluded, c.Filtered, c.Late, c.Self) < 0 {
+	if c.Read+c.Released != c.Fresh+c.Duplicate+c.Excluded+c.Held || c.Paired+c.Filtered > c.Excluded || c.Fresh != delivered+len(e.Refused) ||
+		c.Filtered+c.Paired+c.Held+c.Matched+c.Released > 0 && files ||
+		min(c.Read, c.Fresh, c.Duplicate, c.Excluded, c.Filtered, c.Late, c.Self, c.Paired, c.Held, c.Matched, c.Released) < 0 {
 		problems = append(problems, problemf(EntryCounts, "Entry %d counts %d records read, %d delivered, %d duplicate and %d excluded, "+
 			"%d of them by a filter, and its objects have %d.", e.Serial, c.Read, c.Fresh-len(e.Refused), c.Duplicate, c.Excluded, c.Filtered,
 			delivered))

@@ -78,6 +78,13 @@ func (f sentinel) Append(dst []byte, r *record.Record) []byte {
 		dst = append(append(append(dst, `,"`...), column.name...), `":`...)
 		dst = f.appendValue(dst, column.value)
 	}
+	if !r.Began.IsZero() {
+		dst = appendTime(append(dst, `,"StartedAt":"`...), r.Began)
+		dst = ndjson.AppendDuration(append(dst, `","DurationMs":`...), r)
+	}
+	if r.Lone {
+		dst = append(dst, `,"Unpaired":true`...)
+	}
 	dst = f.appendFields(append(dst, `,"Fields":`...), r)
 	return append(dst, '}')
 }

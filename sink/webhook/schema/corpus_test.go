@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,7 +166,18 @@ func everything(tb testing.TB) []record.Record {
 	for _, e := range shapes() {
 		records = append(records, e.record(tb))
 	}
-	return append(append(records, long(tb)), sinktest.Corners(tb)...)
+	return slices.Concat(records, pairs(tb), []record.Record{long(tb)}, sinktest.Corners(tb))
+}
+
+// pairs returns, for each action, an outcome with the time of its intent, and an intent that the stream sends alone.
+func pairs(tb testing.TB) (records []record.Record) {
+	tb.Helper()
+	for _, action := range append(known(), unknownActions()...) {
+		outcome, intent := ordinary(action, "failure").record(tb), ordinary(action, "intent").record(tb)
+		outcome.Began, intent.Lone = outcome.CreatedAt.Add(-1501*time.Microsecond), true
+		records = append(records, outcome, intent)
+	}
+	return records
 }
 
 // some returns a record for each action, all shapes, and entries that real servers send.

@@ -54,6 +54,11 @@ func (m *mapper) ecsEvent(o *out, e *event) {
 	o.text("action", cut(e.Action))
 	o.json("outcome", outcome)
 	o.instant("created", e.CreatedAt)
+	if !e.Began.IsZero() {
+		o.instant("start", e.Began)
+		o.instant("end", e.CreatedAt)
+		o.number("duration", e.CreatedAt.Sub(e.Began).Nanoseconds())
+	}
 	o.shut(at)
 }
 
@@ -140,6 +145,9 @@ func ecsNative(o *out, e *event) {
 		} else {
 			o.served(value)
 		}
+	}
+	if e.Lone {
+		o.json("unpaired", "true")
 	}
 	o.buf = append(o.buf, '}')
 }

@@ -13,6 +13,11 @@ func (m *mapper) appendOCSF(o *out, e *event) {
 	m.ocsfMetadata(o, e)
 	class, activity := e.classify()
 	o.number("time", e.CreatedAt.UnixMilli())
+	if !e.Began.IsZero() {
+		o.number("start_time", e.Began.UnixMilli())
+		o.number("end_time", e.CreatedAt.UnixMilli())
+		o.number("duration", e.CreatedAt.UnixMilli()-e.Began.UnixMilli())
+	}
 	o.number("class_uid", int64(class))
 	o.number("category_uid", int64(class.category()))
 	o.number("type_uid", int64(class)*100+int64(activity))
@@ -32,6 +37,9 @@ func (m *mapper) appendOCSF(o *out, e *event) {
 	}
 	o.json("unmapped", `{"bloodhound":`)
 	o.served(e.Raw)
+	if e.Lone {
+		o.json("unpaired", "true")
+	}
 	o.buf = append(o.buf, '}')
 }
 

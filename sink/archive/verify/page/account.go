@@ -47,7 +47,7 @@ type destination struct {
 	sources          map[string]string
 
 	excluded, changed     int64
-	filtered              int64
+	filtered, paired      int64
 	compactions, replaced int64
 	unplaced              int64 // records that an adoption counts, and that no earlier entry named
 	holed, forgotten      map[int64]bool
@@ -94,6 +94,7 @@ func (a *Account) Entry(e checkpoint.Stored) {
 	d.happened(&e.Checkpoint)
 	d.excluded += int64(e.Records.Excluded)
 	d.filtered += int64(e.Records.Filtered)
+	d.paired += int64(e.Records.Paired + e.Records.Matched)
 	if e.Changed != nil {
 		d.changed += int64(e.Changed.Altered + e.Changed.Gone)
 	}

@@ -239,6 +239,8 @@ func (v *view) happened() {
 		"with them.", plural64(d.excluded, "record"))
 	note(v.Account.receiver.filtered, "The filter of the webhook left out %s on purpose. They were read, and the server counted them: a "+
 		"day is exact with them. Each entry says which filter it was.", plural64(v.Account.receiver.filtered, "record"))
+	note(v.Account.receiver.paired, "The webhook left out %s: it sent their outcomes with the times of both.",
+		plural64(v.Account.receiver.paired, "intent"))
 	note(d.changed, "%s had another content at the source, or were gone from it, when they were read again. The archive keeps them as they "+
 		"were.", plural64(d.changed, "delivered record"))
 	note(d.unplaced, "An adoption counted up to %s that no entry names. They are not in the numbers of the days.",

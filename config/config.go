@@ -216,14 +216,11 @@ type Webhook struct {
 	// Send the `event_id` also as structured metadata of each entry, to the format `loki`. An old Loki refuses that (schema 12 and
 	// below).
 	LokiMetadata bool `env:"LOKI_METADATA,default=true"`
-	// Compression of the body. A `zstd` body is about 30% smaller than a gzip one. Only some receivers know zstd, such as
-	// VictoriaLogs.
+	// Compression of the body. `zstd` is about 30% smaller than gzip, and only some receivers know it, such as VictoriaLogs.
 	Compression Compression `env:"COMPRESSION,default=gzip" oneof:"gzip zstd none"`
-	// Batches that Houndtrail sends at the same time, at most. With more of them, a receiver that is far away slows the export
-	// down less.
+	// Batches that Houndtrail sends at the same time, at most. More of them help if the receiver is far away.
 	InFlight int `env:"IN_FLIGHT,default=8" min:"1" max:"100"`
-	// Requests a second to the receiver, at most, by all posts of one process together; 0 for no limit. With a limit, a backlog
-	// takes longer, and nothing else changes.
+	// Requests a second to the receiver, at most, by all posts of one process together; 0 for no limit.
 	Rate PostRate `env:"RATE" shown:"no limit" example:"5"`
 	// Conditions for an answer to count as a success, in addition to a 2xx that is no HTML page: a status such as `204`, or a
 	// value in its JSON such as `json:.text=Success`. Separate several by commas: the answer must have one of the statuses, and

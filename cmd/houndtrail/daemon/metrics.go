@@ -104,7 +104,8 @@ func NewMetrics(tenant, version string) *Metrics {
 				"configuration, stopped or unexpected.", "stream", "result"),
 		commits: counter("commits_total", "Windows committed.", "stream"),
 		records: counter("records_total",
-			"Records by what became of them: read, fresh, duplicate, late, self (our own traces), excluded, filtered, or paired (intents whose outcomes were sent).", "stream", "kind"),
+			"Records by what became of them: read, fresh, duplicate, late, self (our own traces), excluded, filtered, or paired "+
+				"(intents whose outcomes were sent).", "stream", "kind"),
 		objects:  counter("objects_total", "Objects or batches that the destination acknowledged.", "stream"),
 		bytes:    counter("bytes_total", "Bytes of the objects or batches that the destination acknowledged.", "stream"),
 		requests: counter("requests_total", "Requests to BloodHound, by HTTP status or kind of failure.", "status"),

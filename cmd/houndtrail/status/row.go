@@ -31,7 +31,7 @@ type Row struct {
 	Records     *int64     `json:"records,omitempty"`      // delivered so far; left out if the journal cannot be read
 	Holes       int64      `json:"holes,omitempty"`        // records that Houndtrail could not get
 	HoledAt     time.Time  `json:"holed_at,omitzero"`      // when Houndtrail left the newest hole out
-	Waiting     int        `json:"waiting,omitempty"`      // intents that wait for their outcomes: they are in the journal, and not at the receiver
+	Waiting     int        `json:"waiting,omitempty"`      // intents that wait for their outcomes, in the journal
 	Letters     int        `json:"dead_letters,omitempty"` // records that the destination refuses, also of a backfill: it lacks them
 	Changed     int64      `json:"changed,omitempty"`      // delivered records that the source has changed or removed
 	Lease       leaseState `json:"lease,omitzero"`         // left out if it could not be read

@@ -53,7 +53,8 @@ func families() []metric {
 		{"journal_entries", "Entries of the journal.", gauge, nil},
 		{"dead_letters", "Records that the destination refuses, and that are in the dead letter now: it lacks them.", gauge, nil},
 		{"paused_until_timestamp_seconds", "The receiver wants no request before this time; absent if it has not asked for a pause.", gauge, nil},
-		{"records_total", "Records in the whole journal by what became of them: fresh (delivered), filtered, or paired (intents whose outcomes were sent).", counter, []string{"kind"}},
+		{"records_total", "Records in the whole journal by what became of them: fresh (delivered), filtered, or paired (not sent, with " +
+			"their outcomes).", counter, []string{"kind"}},
 		{
 			"counted_records_total", "Records read, in the whole journal, by what BloodHound's own count says of their window: exact, bounded or " +
 				"unknown.", counter, []string{"count"},

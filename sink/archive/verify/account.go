@@ -49,8 +49,8 @@ func sums(before, e checkpoint.Checkpoint, anyOrder bool) string {
 		return fmt.Sprintf("Entry %d counts %d changed records in all, and the entries up to it have %d.",
 			e.Serial, e.ChangedTotal, want.ChangedTotal)
 	case e.Kind != checkpoint.KindAdopt && len(e.Waiting) != len(before.Waiting)+e.Records.Held-e.Records.Matched-e.Records.Released:
-		return fmt.Sprintf("Entry %d says that %d intents wait for their outcomes. Before it %d waited, and it counts %d new ones, and %d that "+
-			"wait no longer.", e.Serial, len(e.Waiting), len(before.Waiting), e.Records.Held, e.Records.Matched+e.Records.Released)
+		return fmt.Sprintf("Entry %d says that %d intents wait for their outcomes, and by its counts it must be %d.", e.Serial, len(e.Waiting),
+			len(before.Waiting)+e.Records.Held-e.Records.Matched-e.Records.Released)
 	case !slices.EqualFunc(e.DeadLetters, want.DeadLetters, sameLetter):
 		return fmt.Sprintf("Entry %d says that %d letters are in the dead letter, and the entries up to it make others (%d).", e.Serial,
 			len(e.DeadLetters), len(want.DeadLetters))
@@ -62,10 +62,6 @@ func sums(before, e checkpoint.Checkpoint, anyOrder bool) string {
 			e.Serial, windows(e.Covered), windows(want.Covered))
 	}
 	return ""
-}
-
-func sameLetter(a, b checkpoint.Letter) bool {
-	return a.Same(b) && a.Nth == b.Nth && a.SHA256 == b.SHA256
 }
 
 func windows(all []window.Window) string {

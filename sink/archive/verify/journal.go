@@ -242,3 +242,7 @@ func (j *journal) report(code Code, severity Severity, serial uint64, format str
 	}
 	j.found.add(f)
 }
+
+func sameLetter(a, b checkpoint.Letter) bool {
+	return a.Same(b) && a.Nth == b.Nth && a.SHA256 == b.SHA256
+}

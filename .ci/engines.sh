@@ -54,7 +54,7 @@ engine() {
   javas
   trino
   python
-  JAVA_HOME=$JAVA_17 CI=true go test -count=1 -timeout 90m -v -run "^$test\$" "$package" \
+  JAVA_HOME=$JAVA_17 CI=true go test -count=1 -timeout 3h -v -run "^$test\$" "$package" \
     -trino "$TRINO_DIR" -trino.java "$JAVA_FOR_TRINO/bin/java" -python "$PYTHON_DIR/bin/python" "$@" | tee "$WORK/$test"
   grep -q "^--- PASS: $test " "$WORK/$test" || { echo "$test did not run"; return 1; }
 }

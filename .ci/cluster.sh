@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A Kubernetes API server with its controllers, on this machine. .ci/chart uses it. There is no scheduler and no kubelet: it shows what
+# A Kubernetes API server with its controllers, on this machine. .ci/chart and .ci/walk use it. There is no scheduler and no kubelet: it shows what
 # Kubernetes accepts and what it would start, and no container runs.
 #
 # The servers come from the Kubernetes module. Go builds them once, which takes some minutes. etcd comes from Debian.
@@ -64,3 +64,47 @@ kube_stop() {
   kill $CLUSTER_PIDS 2>/dev/null || true
   wait
 }
+
+# kube_needs: the tools that no script here builds are there.
+kube_needs() {
+  command -v kubectl >/dev/null || { echo "there is no kubectl"; return 1; }
+  debian etcd etcd-server
+}
+
+helm() { "$(tool "$HELM")" "$@"; }
+k() { kubectl --namespace houndtrail "$@"; }
+
+# equals WANT COMMAND...: waits until the command prints this, for two minutes at most.
+equals() {
+  local want=$1 got end=$((SECONDS + 120))
+  shift
+  until got=$("$@" 2>&1) && [ "$got" = "$want" ]; do
+    if [ "$SECONDS" -ge "$end" ]; then printf '%s printed, and not %s:\n%s\n' "$*" "$want" "$got"; return 1; fi
+    sleep 0.2
+  done
+}
+
+# quietly COMMAND...: the command must succeed without a warning: the API server warns of a pod that breaks the standard.
+quietly() {
+  "$@" >"$WORK/said" 2>&1 || { cat "$WORK/said"; return 1; }
+  cat "$WORK/said"
+  if grep -i warning "$WORK/said"; then return 1; fi
+}
+
+names() { k get "$@" -o name --ignore-not-found | sort | paste -sd ' '; }
+
+# alive JOB: prints the number of a Job's pods that have not ended.
+alive() { k get pods -l "job-name=$1" -o name --field-selector=status.phase!=Failed,status.phase!=Succeeded | wc -l; }
+
+# ends JOB CODE [CONDITION]: ends the Job's pod as a kubelet would report it.
+ends() {
+  local pod phase=Failed condition='[]'
+  equals 1 alive "$1"
+  pod=$(k get pods -l "job-name=$1" -o name --field-selector=status.phase!=Failed,status.phase!=Succeeded)
+  if [ "$2" -eq 0 ]; then phase=Succeeded; fi
+  if [ -n "${3:-}" ]; then condition="[{\"type\":\"$3\",\"status\":\"True\",\"reason\":\"test\",\"message\":\"\",\"lastTransitionTime\":null}]"; fi
+  k patch "$pod" --subresource=status --type=merge -p "{\"status\":{\"phase\":\"$phase\",\"conditions\":$condition,\"containerStatuses\":[
+    {\"name\":\"houndtrail\",\"image\":\"\",\"imageID\":\"\",\"ready\":false,\"restartCount\":0,\"state\":{\"terminated\":{\"exitCode\":$2}}}]}}"
+}
+
+succeeded() { k get "job/$1" -o jsonpath='{.status.succeeded}'; }

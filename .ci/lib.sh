@@ -137,3 +137,6 @@ crds() {
   secrets=$(module_dir "$EXTERNAL_SECRETS")/config/crds/bases
   printf '%s\n' "$prometheus"/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml "$secrets/external-secrets.io_externalsecrets.yaml"
 }
+
+# server NAME: prints the path of a server that the tests have built.
+server() { find "${XDG_CACHE_HOME:-$HOME/.cache}/houndtrail/testbin" -name "$1-*" -perm -100 | head -n 1; }

@@ -32,26 +32,28 @@ kube_binaries() {
 # kube_start: starts etcd, the API server and the controllers on the loopback interface, and names them to kubectl and Helm. It returns
 # when the API server is ready.
 kube_start() {
-  local dir=$WORK/cluster etcd=http://127.0.0.1:$((CLUSTER_PORT + 1)) end=$((SECONDS + 240))
+  local dir=$WORK/cluster etcd=http://127.0.0.1:$((CLUSTER_PORT + 1)) end=$((SECONDS + 240)) token
   mkdir -p "$dir"
+  token=$(openssl rand -hex 16) # the API server of another run at this port does not know it
   etcd --data-dir "$dir/etcd" --listen-client-urls "$etcd" --advertise-client-urls "$etcd" --listen-peer-urls "http://127.0.0.1:$((CLUSTER_PORT + 2))" \
     --initial-advertise-peer-urls "http://127.0.0.1:$((CLUSTER_PORT + 2))" --initial-cluster "default=http://127.0.0.1:$((CLUSTER_PORT + 2))" \
     --unsafe-no-fsync >"$dir/etcd.log" 2>&1 &
   CLUSTER_PIDS=$!
   openssl genrsa -out "$dir/accounts.pem" 2048 2>/dev/null
-  echo 'ci-token,ci,ci,system:masters' >"$dir/tokens.csv"
+  echo "$token,ci,ci,system:masters" >"$dir/tokens.csv"
   "$CLUSTER_KUBE/kube-apiserver" --etcd-servers "$etcd" --cert-dir "$dir/certs" --secure-port "$CLUSTER_PORT" --bind-address 127.0.0.1 \
     --token-auth-file "$dir/tokens.csv" --authorization-mode RBAC --service-cluster-ip-range 10.0.0.0/24 --endpoint-reconciler-type=none \
     --service-account-issuer https://ci.example --service-account-key-file "$dir/accounts.pem" \
     --service-account-signing-key-file "$dir/accounts.pem" >"$dir/apiserver.log" 2>&1 &
   CLUSTER_PIDS="$CLUSTER_PIDS $!"
   cat >"$dir/kubeconfig" <<EOF
-{apiVersion: v1, kind: Config, current-context: ci, contexts: [{name: ci, context: {cluster: ci, user: ci}}], users: [{name: ci, user: {token: ci-token}}],
+{apiVersion: v1, kind: Config, current-context: ci, contexts: [{name: ci, context: {cluster: ci, user: ci}}], users: [{name: ci, user: {token: $token}}],
  clusters: [{name: ci, cluster: {server: "https://127.0.0.1:$CLUSTER_PORT", insecure-skip-tls-verify: true}}]}
 EOF
   export KUBECONFIG=$dir/kubeconfig HELM_CACHE_HOME=$dir/helm HELM_CONFIG_HOME=$dir/helm HELM_DATA_HOME=$dir/helm
   until [ "$(kubectl get --raw /readyz 2>/dev/null)" = ok ]; do
-    if [ "$SECONDS" -ge "$end" ]; then tail -n 20 "$dir"/*.log; return 1; fi
+    # shellcheck disable=SC2086 # a list
+    if [ "$SECONDS" -ge "$end" ] || ! kill -0 $CLUSTER_PIDS 2>/dev/null; then tail -n 20 "$dir"/*.log; return 1; fi
     sleep 0.5
   done
   "$CLUSTER_KUBE/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --leader-elect=false --service-account-private-key-file "$dir/accounts.pem" \

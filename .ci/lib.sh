@@ -137,3 +137,8 @@ crds() {
   secrets=$(module_dir "$EXTERNAL_SECRETS")/config/crds/bases
   printf '%s\n' "$prometheus"/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml "$secrets/external-secrets.io_externalsecrets.yaml"
 }
+
+# server NAME: prints the path of a server that the tests have built, the newest one.
+server() {
+  find "${XDG_CACHE_HOME:-$HOME/.cache}/houndtrail/testbin" -type f -name "$1-*" -perm -100 -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2
+}

@@ -166,7 +166,7 @@ type S3 struct {
 // Webhook is the stream of batches to a SIEM. Its URL turns it on.
 type Webhook struct {
 	// Address to which Houndtrail posts batches. Turns the webhook stream on. Houndtrail prints only its scheme and host, since
-	// many receivers put a token into the path or query.
+	// many receivers put a token into the path or query. From a file, the daemon reads it once, when it starts.
 	URL WebhookURL `env:"URL" example:"https://siem.example/ingest"`
 	// Form of the batches: the kind of the receiver. docs/siem.md has a section for each. The parentheses have the limits of each
 	// form for one batch.

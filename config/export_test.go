@@ -33,10 +33,10 @@ func ChartSecrets() []string {
 	return names
 }
 
-// isSecret tells whether the whole value is a secret. The headers of a webhook can hold one, and need not.
+// isSecret tells whether the whole value is a secret. The address and the headers of a webhook can hold one, and need not.
 func (f field) isSecret() bool {
 	_, ok := f.asFileable()
-	return ok && f.value.Type() != reflect.TypeFor[Headers]()
+	return ok && f.value.Type() != reflect.TypeFor[Headers]() && f.value.Type() != reflect.TypeFor[WebhookURL]()
 }
 
 // schema is the JSON schema of the field's value. YAML knows numbers and booleans, and the program reads the text of them.

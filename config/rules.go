@@ -178,7 +178,8 @@ func (l *loader) warnings() []string {
 	c := l.config
 	var list []string
 	warn := func(name, text string) { list = append(list, Prefix+name+": "+text) }
-	webhook, _ := url.Parse(c.Webhook.URL.Value())
+	receiver, _ := c.Webhook.URL.Value() // the rules have reported a file that a command needs
+	webhook, _ := url.Parse(receiver)
 	for _, to := range []struct {
 		name string
 		url  *url.URL

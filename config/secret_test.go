@@ -261,3 +261,39 @@ func TestSecretAsEditorsLeaveIt(t *testing.T) {
 	key := writeFile(t, "Bearer of a key")
 	load(t, with(minimal(), "BLOODHOUND_TOKEN_KEY", "BLOODHOUND_TOKEN_KEY_FILE="+key))
 }
+
+// TestAddressFile: a webhook's address comes from a file as well. Only a command that delivers looks whether the file is good.
+func TestAddressFile(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "address")
+	environ := with(minimal(), "WEBHOOK_URL_FILE="+name)
+	for text, want := range map[string]string{
+		"https://siem.example/" + planted + "?k=" + planted + "\n": "",
+		"siem.example/" + planted:                                  "not an address to post to (not shown, since it may carry a token)",
+		"https://user:" + planted + "@siem.example/":               "not an address to post to (not shown, since it may carry a token)",
+		"https://siem.example/a\nhttps://siem.example":             "line break",
+		"": "is empty",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(environ, config.NeedExport)
+		if want == "" {
+			if err != nil {
+				t.Fatal(err)
+			}
+			value, err := c.Webhook.URL.Value()
+			if err != nil || value != strings.TrimSpace(text) || c.Webhook.URL.String() != "https://siem.example/[redacted]" {
+				t.Errorf("%q, %v, printed as %s", value, err, c.Webhook.URL)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), "HOUNDTRAIL_WEBHOOK_URL_FILE: ") || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), name) || strings.Contains(err.Error(), planted) {
+			t.Errorf("the file %q is refused with\n%v\nwant %s", text, err, want)
+		}
+		if c, err = config.Load(environ, config.NeedLook); err != nil || !c.Webhook.URL.IsSet() || c.Webhook.URL.String() != "[redacted]" {
+			t.Errorf("a look with the file %q: %v", text, err)
+		}
+	}
+}

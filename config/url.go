@@ -40,37 +40,57 @@ func (u HTTPURL) URL() *url.URL {
 	return parsed
 }
 
-// WebhookURL is the address to which Houndtrail posts batches. Many receivers put a token into its path or query, so it never
-// prints more than scheme and host.
+// WebhookURL is the address to which Houndtrail posts batches. Many receivers put a token into its path or query. So it may come from a
+// file, and it never prints more than scheme and host.
 type WebhookURL struct {
-	raw string
+	Secret
 }
 
 // UnmarshalText takes http and https URLs without user or fragment.
 func (u *WebhookURL) UnmarshalText(text []byte) error {
-	raw := string(text)
+	if err := checkWebhook(string(text)); err != nil {
+		return err
+	}
+	return u.Secret.UnmarshalText(text)
+}
+
+func checkWebhook(raw string) error {
 	if _, err := parseHTTP(raw); err != nil || strings.Contains(raw, "#") {
 		return invalidf("not an address to post to (not shown, since it may carry a token); want https://host/path, without "+
 			"user or fragment; a user and password go into %sWEBHOOK_AUTHORIZATION", Prefix)
 	}
-	u.raw = raw
 	return nil
 }
 
-// IsSet tells whether there is a webhook.
-func (u WebhookURL) IsSet() bool { return u.raw != "" }
+// Value is the whole URL, to post to and never to print; "" if none is set. Its errors name the file and never show its content.
+func (u WebhookURL) Value() (string, error) {
+	raw, err := u.Secret.Value()
+	if err != nil || u.file == "" {
+		return raw, err
+	}
+	if err := checkWebhook(raw); err != nil {
+		return "", fmt.Errorf("%s: %w", u.place(), err)
+	}
+	return raw, nil
+}
 
-// Value is the whole URL, to post to and never to print; "" if none is set.
-func (u WebhookURL) Value() string { return u.raw }
+func (u WebhookURL) check() error {
+	_, err := u.Value()
+	return err
+}
 
 // String is the scheme and the host.
 func (u WebhookURL) String() string {
-	parsed, err := url.Parse(u.raw)
-	if err != nil || u.raw == "" {
+	raw, err := u.Value()
+	if err != nil {
+		return redacted
+	}
+	parsed, err := url.Parse(raw)
+	if err != nil || raw == "" {
 		return ""
 	}
 	origin := parsed.Scheme + "://" + parsed.Host
-	if strings.TrimRight(u.raw, "/") != origin {
+	if strings.TrimRight(raw, "/") != origin {
 		origin += "/" + redacted
 	}
 	return origin

@@ -153,7 +153,7 @@ func plain(c *config.Config, path string) string {
 	case config.SigningSecrets:
 		return reveal(value.Secret)
 	case config.WebhookURL:
-		return value.Value()
+		return reveal(value.Secret)
 	case config.Headers:
 		header, err := value.Value()
 		if err != nil {

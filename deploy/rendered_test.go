@@ -59,7 +59,7 @@ func TestRendered(t *testing.T) {
 	if *terraformOutput == "" || *templateJSON == "" {
 		t.Skip("bash .ci/terraform runs it: it needs Terraform, Python and Node")
 	}
-	planned := terraformInstallations(t)
+	planned := terraformInstallations(t, "partitions") // each run has the name of its partition
 	for _, p := range places() {
 		byTerraform, ok := planned[p.partition]
 		if !ok {

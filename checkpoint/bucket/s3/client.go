@@ -46,6 +46,9 @@ func connect(ctx context.Context, opts Options) (*sdk.Client, aws.Config, error)
 	if cfg.Region == "" && opts.Endpoint == "" {
 		return nil, aws.Config{}, fmt.Errorf("no region is set for s3://%s: set "+setting.S3Region+" or AWS_REGION", opts.Bucket)
 	}
+	if cfg.Credentials != nil && transport.LeastKey() > 0 {
+		cfg.Credentials = aws.NewCredentialsCache(approved{cfg.Credentials})
+	}
 	return sdk.NewFromConfig(cfg, func(o *sdk.Options) {
 		o.UsePathStyle = opts.PathStyle
 		o.DisableLogOutputChecksumValidationSkipped = true

@@ -83,6 +83,9 @@ func cause(err error) string {
 	if timeout, ok := errors.AsType[*transport.TimeoutError](err); ok { // at any depth: the SDK wraps it
 		return timeout.Error()
 	}
+	if short, ok := errors.AsType[*shortSecretError](err); ok {
+		return short.Error()
+	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		if sent, ok := errors.AsType[*url.Error](err); ok {
@@ -206,6 +209,8 @@ func (s *Bucket) remedyOfTransport(err error) string {
 		return ": the store's certificate is signed by an unknown authority: name its CA file in AWS_CA_BUNDLE"
 	case s.login.unreadable(err):
 		return ": mount the token of AWS_WEB_IDENTITY_TOKEN_FILE there, readable for this user, for role " + s.login.role
+	case is[*shortSecretError](err):
+		return ": give the store's user a longer secret, and set AWS_SECRET_ACCESS_KEY to it"
 	case strings.Contains(err.Error(), "get credentials"):
 		return ": no credentials were found: give the pod or machine a role, or set AWS_ACCESS_KEY_ID and " +
 			"AWS_SECRET_ACCESS_KEY"

@@ -33,7 +33,8 @@ type receiver struct {
 func newReceiver(p *patient) *receiver {
 	r := &receiver{patient: p}
 	r.way.setting, r.way.authority, r.way.stage = setting.WebhookURL, setting.WebhookCAFile, exporter.StageSink
-	if u, err := url.Parse(p.config.Webhook.URL.Value()); err == nil {
+	address, _ := p.config.Webhook.URL.Value() // the check of the variables reports a file that cannot be read
+	if u, err := url.Parse(address); err == nil {
 		r.way.server, r.way.url = u.Host, u.Scheme+"://"+u.Host+"/"
 	}
 	return r

@@ -154,8 +154,12 @@ func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{},
 // since then. letters is nil if a refused record blocks the stream.
 func (s *Set) webhook(o Telemetry, letters *deadletter.Box) (*webhook.Sink, error) {
 	c := s.config.Webhook
+	address, err := s.address()
+	if err != nil {
+		return nil, err
+	}
 	options := webhook.Options{
-		URL: c.URL.Value(), Format: string(c.Format), Schema: string(c.Schema), TrustedProxies: c.TrustedProxies,
+		URL: address, Format: string(c.Format), Schema: string(c.Schema), TrustedProxies: c.TrustedProxies,
 		Tenant: s.config.Tenant, Version: s.process.Version,
 		Authorization: c.Authorization.Value, Headers: c.Headers.Value, Identity: c.Identity,
 		BatchRecords: c.BatchRecords, BatchBytes: int(c.BatchBytes), RecordBytes: int(c.RecordBytes),

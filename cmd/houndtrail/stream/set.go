@@ -89,7 +89,11 @@ func (s *Set) Destination(name string) (string, error) {
 	name, _, _ = strings.Cut(name, "-") // of a backfill, or of a replay
 	switch on := slices.Contains(s.Names(), name); {
 	case on && name == Webhook:
-		shown, err := webhook.Name(s.config.Webhook.URL.Value())
+		address, err := s.address()
+		if err != nil {
+			return "", err
+		}
+		shown, err := webhook.Name(address)
 		if err != nil {
 			return "", Usage(err)
 		}
@@ -102,6 +106,15 @@ func (s *Set) Destination(name string) (string, error) {
 		return "", Usage(fmt.Errorf("there is no archive stream: %sARCHIVE_URL is not set; for the webhook's journal use --stream webhook",
 			config.Prefix))
 	}
+}
+
+// address is the webhook's. Its error is that of a file which cannot be read, or has another text.
+func (s *Set) address() (string, error) {
+	address, err := s.config.Webhook.URL.Value()
+	if err != nil {
+		return "", Usage(fmt.Errorf("read the webhook's address, %sWEBHOOK_URL: %w", config.Prefix, err))
+	}
+	return address, nil
 }
 
 // encoding is the form in which a stream writes records.

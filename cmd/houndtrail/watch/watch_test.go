@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,6 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch/watchtest"
+	"github.com/houndtrail/houndtrail/sink/sinktest/servers"
 )
 
 // TestLikeTheDaemon: a metric of watch that the daemon has too is of the same type, and has the same labels. So a rule or a dashboard
@@ -132,27 +132,57 @@ func TestTextfile(t *testing.T) {
 	}
 }
 
-// TestPush: each tenant has a group of its own, so that two tenants do not replace each other's metrics. A gateway that refuses is an
-// error, for the log.
+// TestPush: Prometheus' own Pushgateway takes the metrics. Each tenant has a group of its own, so that two tenants do not replace each
+// other's metrics, and a push replaces the earlier one of its tenant. A gateway that refuses is an error, for the log.
 func TestPush(t *testing.T) {
 	t.Parallel()
-	var asked, body string
-	status := http.StatusOK
-	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text, _ := io.ReadAll(r.Body)
-		asked, body = r.Method+" "+r.URL.Path, string(text)
-		w.WriteHeader(status)
-	}))
-	defer gateway.Close()
-	places := watch.Places{Pushgateway: gateway.URL}
-	if err := watch.Deliver(t.Context(), store(t), "acme", "dev", places); err != nil {
+	gateway := servers.Pushgateway(t)
+	deliver := func(tenant, at string, failure error) error {
+		b := store(t)
+		b.On(func(context.Context, checkpointtest.Op, string) checkpointtest.Fault {
+			return checkpointtest.Fault{Before: failure}
+		})
+		return watch.Deliver(t.Context(), b, tenant, "dev", watch.Places{Pushgateway: at})
+	}
+	pushed := func(tenant, metric string) bool {
+		return regexp.MustCompile(`(?m)^` + metric + `\{.*instance="` + tenant + `",job="houndtrail".*\} [1-9]`).MatchString(scrape(t, gateway))
+	}
+	for _, tenant := range []string{"acme", "globex"} {
+		if err := deliver(tenant, gateway, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, metric := range []string{"push_time_seconds", "houndtrail_success_due_timestamp_seconds", "houndtrail_records_total"} {
+		if !pushed("acme", metric) || !pushed("globex", metric) {
+			t.Errorf("%s is missing:\n%s", metric, scrape(t, gateway))
+		}
+	}
+	if err := deliver("acme", gateway, errors.New("down")); err != nil {
 		t.Fatal(err)
 	}
-	if asked != "PUT /metrics/job/houndtrail/instance/acme" || !strings.Contains(body, "houndtrail_success_due_timestamp_seconds") {
-		t.Errorf("it was asked %s with %d bytes", asked, len(body))
+	if pushed("acme", "houndtrail_records_total") || !pushed("globex", "houndtrail_records_total") || !pushed("acme", "push_time_seconds") {
+		t.Errorf("after acme's journal could not be read, the gateway has\n%s", scrape(t, gateway))
 	}
-	status = http.StatusForbidden
-	if err := watch.Deliver(t.Context(), store(t), "acme", "dev", places); err == nil || !strings.Contains(err.Error(), "PUSHGATEWAY_URL") {
+	if err := deliver("acme", gateway+"/elsewhere", nil); err == nil || !strings.Contains(err.Error(), "PUSHGATEWAY_URL") {
 		t.Errorf("a gateway that refuses: %v", err)
 	}
+}
+
+// scrape is the text that Prometheus would read from the gateway.
+func scrape(t *testing.T, gateway string) string {
+	t.Helper()
+	ask, err := http.NewRequestWithContext(t.Context(), http.MethodGet, gateway+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s, %v", answer.Status, err)
+	}
+	return string(text)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/houndtrail/houndtrail/config/setting"
+	"github.com/houndtrail/houndtrail/exporter/transport"
 )
 
 // allowedSkew is how far the time of a signature may be wrong. If it is further off, the server refuses the signature.
@@ -35,6 +36,10 @@ func (t token) authorize(_ context.Context, _ *Client, r *http.Request, body []b
 	key, err := secret("the API token's key", t.key)
 	if err != nil {
 		return err
+	}
+	if least := transport.LeastKey(); len(key) < least {
+		return fmt.Errorf("the API token's key has %d bytes, and a signature with GODEBUG=fips140=only needs %d: set "+
+			setting.BloodHoundTokenKey+" to the whole key", len(key), least)
 	}
 	date := time.Now().UTC().Format(time.RFC3339)
 	r.Header.Set("Authorization", "bhesignature "+t.id)

@@ -31,6 +31,10 @@ var (
 	toxiproxyMod []byte
 	//go:embed toxiproxy.sum
 	toxiproxySum []byte
+	//go:embed pushgateway.mod
+	pushgatewayMod []byte
+	//go:embed pushgateway.sum
+	pushgatewaySum []byte
 )
 
 // A program is a server that the tests build from source: the first package that its mod file lists as a tool.
@@ -45,6 +49,7 @@ var (
 	versitygw    = newProgram("versitygw", versitygwMod, versitygwSum)
 	victoriaLogs = newProgram("victorialogs", victoriaLogsMod, victoriaLogsSum)
 	toxiproxy    = newProgram("toxiproxy", toxiproxyMod, toxiproxySum)
+	pushgateway  = newProgram("pushgateway", pushgatewayMod, pushgatewaySum)
 )
 
 func newProgram(name string, mod, sum []byte) *program {

@@ -1,5 +1,5 @@
 // Package servers starts real servers for tests: an S3 gateway (versitygw), a log database (VictoriaLogs), a search server
-// (OpenSearch), and a proxy that breaks connections (toxiproxy).
+// (OpenSearch), a proxy that breaks connections (toxiproxy), and Prometheus' Pushgateway.
 //
 // A server is a child process on a random loopback port, with its data in the test's own folder. It is ready when the call returns.
 // When the test ends, the package kills it. When the test fails, the package prints the server's log.

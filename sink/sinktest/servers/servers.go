@@ -116,3 +116,9 @@ func Toxiproxy(tb testing.TB) Proxies {
 	})
 	return Proxies{URL: "http://" + addr}
 }
+
+// Pushgateway starts Prometheus' Pushgateway, and returns its address, http://127.0.0.1:port. It keeps what jobs push in memory.
+func Pushgateway(tb testing.TB) string {
+	tb.Helper()
+	return "http://" + start(tb, pushgateway, "/-/ready", func(addr string) []string { return []string{"--web.listen-address=" + addr} })
+}

@@ -69,7 +69,7 @@ annotations:
   {{- if eq .name "watch" }}{{ fail "tenants: the name watch is taken by the objects of houndtrail watch; choose another one" }}{{ end }}
   {{- $_ := set $seen .name true }}
   {{- $settings := include "houndtrail.settings" (dict "root" $ "tenant" .) | fromYaml }}
-  {{- if not (or $settings.HOUNDTRAIL_ARCHIVE_URL $settings.HOUNDTRAIL_WEBHOOK_URL $.Values.extraEnv $.Values.extraEnvFrom) }}
+  {{- if not (or $settings.HOUNDTRAIL_ARCHIVE_URL $settings.HOUNDTRAIL_WEBHOOK_URL $settings.HOUNDTRAIL_WEBHOOK_URL_FILE $.Values.extraEnv $.Values.extraEnvFrom) }}
     {{- fail (printf "tenants: %s has no destination; set settings.ARCHIVE_URL, or settings.WEBHOOK_URL together with settings.CHECKPOINT_URL" .name) }}
   {{- end }}
   {{- $journal := required (printf "tenants: %s has no place for its journal; set settings.CHECKPOINT_URL" .name) $settings.HOUNDTRAIL_CHECKPOINT_URL }}

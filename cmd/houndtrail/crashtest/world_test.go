@@ -84,8 +84,8 @@ func newThinWorld(t *testing.T, seed uint64, backlog time.Duration, thin float64
 	return w
 }
 
-// now is the double's clock. It never reaches a row that the server does not have yet: a row that the machine held up would
-// appear later than houndtrail promises to look for it, and the test would call it lost.
+// now is the double's clock. It never reaches a row that the server does not have yet. If the machine held up such a row, the row
+// would appear later than houndtrail promises to look for it. Then the test would call it lost.
 func (w *world) now() time.Time {
 	if end := w.end.Load(); end != nil {
 		return *end

@@ -78,6 +78,9 @@ type Options struct {
 
 	// Letters takes the records that the receiver refuses, each alone. If it is nil, such a record blocks the stream.
 	Letters *deadletter.Box
+	// LettersOff says that the user has turned the dead letter off. Then the error about a record that blocks the stream names the
+	// setting.
+	LettersOff bool
 
 	// Expect is what an answer must say to acknowledge its batch, in addition to the demands of the format.
 	Expect expect.Expectation

@@ -138,6 +138,9 @@ func (s *Sink) goOn(ctx, pauses context.Context, d *delivery, err error) (o outc
 	} else if s.options.Letters != nil && poison(err, d.left) {
 		o = s.putAlone(ctx, d.left, err)
 	} else if err != nil {
+		if poison(err, d.left) {
+			s.offerLetters(err)
+		}
 		o = outcome{failed: d.left, err: err}
 	}
 	if o.err == nil && d.refused != nil {

@@ -104,7 +104,7 @@ func (s *Set) deliver(ctx context.Context, name string, e *exporter.Exporter, o 
 		if err != nil {
 			return nil, err
 		}
-		receiver, err := s.webhook(o, letters)
+		receiver, err := s.webhook(o, letters, letters == nil)
 		if err != nil {
 			return nil, err
 		}
@@ -148,11 +148,11 @@ func (s *Set) Encoder() archive.Encoder {
 }
 
 // Receiver is the sink of the webhook for a command that moves no window. It has no dead letter.
-func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{}, nil) }
+func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{}, nil, false) }
 
 // webhook is the sink of the webhook. Load has already checked the configuration: if a file cannot be read here, it has changed
-// since then. letters is nil if a refused record blocks the stream.
-func (s *Set) webhook(o Telemetry, letters *deadletter.Box) (*webhook.Sink, error) {
+// since then. Without letters, a refused record blocks the stream. If off is true, a setting is the reason.
+func (s *Set) webhook(o Telemetry, letters *deadletter.Box, off bool) (*webhook.Sink, error) {
 	c := s.config.Webhook
 	options := webhook.Options{
 		URL: c.URL.Value(), Format: string(c.Format), Schema: string(c.Schema), TrustedProxies: c.TrustedProxies,
@@ -162,7 +162,7 @@ func (s *Set) webhook(o Telemetry, letters *deadletter.Box) (*webhook.Sink, erro
 		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,
 		HEC:         format.HECOptions{Index: c.HEC.Index, Sourcetype: c.HEC.Sourcetype, Ack: c.HEC.Ack, Resume: c.HEC.Resume},
 		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Limiter: s.posts, Timeout: c.Timeout,
-		Expect: c.Expect.Expectation, RetryFor: s.process.Patience, Letters: letters,
+		Expect: c.Expect.Expectation, RetryFor: s.process.Patience, Letters: letters, LettersOff: off,
 		Log: s.log(Webhook), Observe: o.Posted, Retried: o.Reposted,
 	}
 	if c.OAuth.TokenURL != "" {

@@ -22,6 +22,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/replay"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
+	"github.com/houndtrail/houndtrail/sink/webhook/taken"
 )
 
 // letters is the dead letter for the sink of a stream; nil if refused records block the stream.
@@ -52,6 +53,24 @@ func (s *Set) Lettered(ctx context.Context, name string) (int, error) {
 	}
 	open, err := box.Open(ctx)
 	return len(open), At(exporter.StageCheckpoint, err)
+}
+
+// taken is the memory of the batches that the receiver has taken; nil for a backfill, which has no memory. A batch counts only in the
+// same journal, at the same destination, and in the same form.
+func (s *Set) taken(w *watch, log *zap.Logger) *taken.Memory {
+	if s.past {
+		return nil
+	}
+	return taken.New(taken.Options{
+		State: checkpoint.OpenState[taken.Record](s.journals, Webhook, "taken"), Log: log,
+		For: func() string {
+			e := w.entry.Load()
+			if e == nil || e.Seal == nil {
+				return ""
+			}
+			return strings.Join([]string{e.Seal.Origin, e.Tenant, e.Source, e.Destination, e.Encoding}, "\n")
+		},
+	})
 }
 
 // mostAtOnce is how many records of one instant are in memory at a time.

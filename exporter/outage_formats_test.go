@@ -2,11 +2,9 @@ package exporter_test
 
 import (
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"regexp"
 	"strings"
@@ -15,10 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/bloodhoundtest"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
+	"github.com/houndtrail/houndtrail/sink/webhook/taken"
 )
 
 // eventIDs finds the event ids in a body of any format.
@@ -30,6 +28,8 @@ type siem struct {
 	format string
 	before func(r *http.Request) error // an error stands for a receiver that is down; nil for none
 	after  func() error                // an error loses the answer to a batch that it has; nil for none
+	taken  *taken.Memory               // of the next sink; nil for none
+	flight int                         // batches in flight of the next sink; 0 for the default
 
 	mu    sync.Mutex
 	times map[string]int // how often each event came
@@ -85,7 +85,8 @@ func (s *siem) takes(records int) *http.Response {
 func (s *siem) sink(t *testing.T) *webhook.Sink {
 	t.Helper()
 	sink, err := webhook.New(webhook.Options{
-		URL: "https://siem.example/in", Tenant: "acme", Format: s.format, Transport: s, BatchRecords: 20, AllowStale: true,
+		URL: "https://siem.example/in", Tenant: "acme", Format: s.format, Transport: s, BatchRecords: 20, AllowStale: true, Taken: s.taken,
+		InFlight: s.flight,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -184,78 +185,6 @@ func TestReceiverDownForAnHour(t *testing.T) {
 				if lag := end.Sub(entries[len(entries)-1].Cursor); lag > every+settle {
 					t.Errorf("at the end, the stream is %s behind", lag)
 				}
-			})
-		})
-	}
-}
-
-// errKilled is the failure of everything that a killed process still does.
-var errKilled = errors.New("killed")
-
-// Thirty processes are killed during a delivery, each after a random post that the receiver has. In every format no record is lost.
-// The receiver gets again at most the batches of the windows that were not committed at the kill.
-func TestKillsDuringDelivery(t *testing.T) {
-	t.Parallel()
-	const kills, windowRecords = 30, 60
-	for _, name := range format.Names() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				q := startQuiet(t, bloodhoundtest.Profiles[0])
-				began := time.Now()
-				for i := range 3000 {
-					at := began.Add(time.Duration(i) * time.Second)
-					q.server.Add(bloodhoundtest.Row{CreatedAt: at, VisibleAt: at, Action: "CreateUser"})
-				}
-				time.Sleep(3 * time.Hour)
-				q.pageSize = windowRecords / 2
-				q.client = q.newClient()
-				s, random := newSIEM(name), rand.New(rand.NewPCG(3, 4))
-				stream := q.stream("webhook", nil)
-				stream.Limits = bloodhound.Limits{Records: windowRecords}
-				open := 0 // records that the receiver had at the kill, and that were not committed
-				killed := 0
-				for range kills {
-					ctx, kill := context.WithCancel(t.Context())
-					left := 1 + random.IntN(10)
-					s.before = func(*http.Request) error {
-						if ctx.Err() != nil {
-							return errKilled
-						}
-						return nil
-					}
-					s.after = func() error {
-						s.mu.Lock()
-						defer s.mu.Unlock()
-						if left--; left <= 0 {
-							kill()
-							return errKilled
-						}
-						return nil
-					}
-					stream.Sink = s.sink(t)
-					err := stream.RunOnce(ctx)
-					kill()
-					if err == nil {
-						break
-					}
-					killed++
-					open += len(s.times)
-					if entries := stream.entries(t); len(entries) > 0 {
-						open -= int(entries[len(entries)-1].Totals.Delivered)
-					}
-				}
-				s.before, s.after, stream.Sink = nil, nil, s.sink(t)
-				stream.cycle(t)
-				entries := stream.entries(t)
-				repeats := s.has(t, q, entries[len(entries)-1].Cursor)
-				if repeats > open {
-					t.Errorf("%d events came again, and %d were not committed at a kill", repeats, open)
-				}
-				if killed < kills {
-					t.Errorf("%d processes were killed", killed)
-				}
-				t.Logf("%d kills: %d of %d events came again", killed, repeats, len(s.times))
 			})
 		})
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch"
+	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/watch/watchtest"
 )
 
@@ -20,7 +20,7 @@ func TestAlerts(t *testing.T) {
 	t.Parallel()
 	metrics := metricNames(t)
 	var states []string
-	for _, s := range watch.States() {
+	for _, s := range stream.AllStates() {
 		states = append(states, strings.ReplaceAll(s, " ", "_"))
 	}
 	rules := contentOf(t, "deploy", "prometheus", "alerts.yaml")
@@ -52,6 +52,58 @@ func TestAlerts(t *testing.T) {
 	if len(alerts) < 10 || len(runbooks) != len(alerts)+1 {
 		t.Errorf("%d alerts, and %d headings", len(alerts), len(runbooks))
 	}
+}
+
+// TestEveryStateAlerts: each state in which records may be missing has its series, and an alert. If another metric fires it, the list
+// here names that metric.
+func TestEveryStateAlerts(t *testing.T) {
+	t.Parallel()
+	rules := contentOf(t, "deploy", "prometheus", "alerts.yaml")
+	other := map[string]string{
+		stream.StateStale:      "houndtrail_success_due_timestamp_seconds",
+		stream.StateVerified:   "houndtrail_verification_due_timestamp_seconds",
+		stream.StateCompaction: "houndtrail_compact_due_timestamp_seconds",
+	}
+	for _, s := range stream.IncurableStates() {
+		other[s] = "houndtrail_stream_stopped"
+	}
+	var named []string
+	for _, m := range regexp.MustCompile(`houndtrail_stream_state\{state=~?"([^"]+)"`).FindAllStringSubmatch(rules, -1) {
+		named = append(named, strings.Split(m[1], "|")...)
+	}
+	for _, state := range stream.AllStates() {
+		label := strings.ReplaceAll(state, " ", "_")
+		well := slices.Contains([]string{stream.StateOK, stream.StateWaiting, stream.StateNotStarted}, state)
+		byOther := other[state] != "" && strings.Contains(rules, other[state])
+		if !well && !byOther && !slices.Contains(named, label) {
+			t.Errorf("no alert fires in the state %s", state)
+		}
+		for which, registry := range map[string]prometheus.Gatherer{"watch": watchtest.Exercised(), "the daemon": exercised().Registry} {
+			cycle := slices.Contains(stream.States(), state)
+			if !hasState(t, registry, label) && (cycle || which == "watch") {
+				t.Errorf("%s has no series of the state %s", which, state)
+			}
+		}
+	}
+}
+
+// hasState tells whether a series of houndtrail_stream_state is of a state.
+func hasState(t *testing.T, from prometheus.Gatherer, state string) bool {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "houndtrail_stream_state" && l.GetName() == "state" && l.GetValue() == state {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // TestDashboard: the dashboard asks for existing metrics only, and shows every metric of ours. CI runs each query.

@@ -112,6 +112,9 @@ func (p *program) retryLetters() *cobra.Command {
 receiver takes a letter, the journal gets an entry that says so, and the letter is closed. If it refuses the letter
 again, the letter stays open, and the exit code is 4.
 
+If the stream was moved to another format or schema, retry reads the record from the archive, or else from BloodHound,
+and sends it in the new form.
+
 If the command is killed between the receiver's answer and the entry, the next retry sends that letter once more.
 
 It takes the journal's lease. It may run beside houndtrail run: it waits for the end of the cycle, and the cycles

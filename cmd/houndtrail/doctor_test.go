@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -158,6 +159,8 @@ func TestBroken(t *testing.T) {
 		"an object is gone":      {exported(withoutObjects), "archive stream/together", "HOUNDTRAIL_ARCHIVE_URL", 6, nil},
 		"journal is damaged":     {exported(withDamage), "archive stream/journal", "HOUNDTRAIL_CHECKPOINT_URL", 6, nil},
 		"BloodHound is replaced": {exported(func(c *clinic) { c.source.Restore() }), "archive stream/goes on", "HOUNDTRAIL_BLOODHOUND_URL", 6, nil},
+		"archive is rolled back": {following(withoutNewest), "webhook stream/follows", "accept-reset --stream webhook", 6, nil},
+		"archive begins later":   {withLaterArchive, "webhook stream/follows", "HOUNDTRAIL_WEBHOOK_SOURCE", 6, nil},
 
 		// The receiver.
 		"SIEM is unknown":           {func(c *clinic) { c.set("HOUNDTRAIL_WEBHOOK_URL", "https://siem.invalid/"+urlToken) }, "webhook/address", "HOUNDTRAIL_WEBHOOK_URL", 4, nil},
@@ -345,6 +348,38 @@ func withDamage(c *clinic) {
 	if err := os.Truncate(entries[len(entries)-1], 100); err != nil {
 		c.Fatal(err)
 	}
+}
+
+// following makes a set-up whose webhook stream follows the archive, and has delivered.
+func following(then func(*clinic)) func(*clinic) {
+	return exported(func(c *clinic) {
+		c.set("HOUNDTRAIL_WEBHOOK_SOURCE", "archive")
+		c.once()
+		then(c)
+	})
+}
+
+// withoutNewest takes back the newest entry of the archive's journal, and the notes beside it.
+func withoutNewest(c *clinic) {
+	journal := filepath.Join(c.dir("HOUNDTRAIL_CHECKPOINT_URL"), "archive")
+	entries, err := filepath.Glob(filepath.Join(journal, "0*", "0*.json"))
+	if err != nil || len(entries) < 2 {
+		c.Fatalf("entries %v: %v", entries, err)
+	}
+	if err := errors.Join(os.Remove(entries[len(entries)-1]), os.RemoveAll(filepath.Join(journal, "state"))); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// withLaterArchive begins the archive later than the webhook stream, which has read from BloodHound.
+func withLaterArchive(c *clinic) {
+	archive, siem := c.env["HOUNDTRAIL_ARCHIVE_URL"], c.env["HOUNDTRAIL_WEBHOOK_URL"]
+	c.set("HOUNDTRAIL_ARCHIVE_URL", "")
+	c.once()
+	c.set("HOUNDTRAIL_ARCHIVE_URL", archive, "HOUNDTRAIL_WEBHOOK_URL", "")
+	c.set("HOUNDTRAIL_START", time.Now().UTC().AddDate(0, 0, -1).Truncate(time.Second).Format(time.RFC3339))
+	c.once()
+	c.set("HOUNDTRAIL_WEBHOOK_URL", siem, "HOUNDTRAIL_WEBHOOK_SOURCE", "archive")
 }
 
 func withSIEM(c *clinic) {

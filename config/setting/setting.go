@@ -54,6 +54,7 @@ const (
 	WebhookRecordBytes       = "HOUNDTRAIL_WEBHOOK_RECORD_BYTES"
 	WebhookSchema            = "HOUNDTRAIL_WEBHOOK_SCHEMA"
 	WebhookSigningSecrets    = "HOUNDTRAIL_WEBHOOK_SIGNING_SECRETS"
+	WebhookSource            = "HOUNDTRAIL_WEBHOOK_SOURCE"
 	WebhookTimeout           = "HOUNDTRAIL_WEBHOOK_TIMEOUT"
 	WebhookURL               = "HOUNDTRAIL_WEBHOOK_URL"
 )

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
@@ -14,11 +13,7 @@ import (
 // needs a token, so it finds a client that the token endpoint does not know. asked is false if there is nothing to ask. The error says
 // that no answer came.
 func (s *Sink) Ask(ctx context.Context) (found format.Finding, asked bool, err error) {
-	var to *url.URL
-	examiner, ok := s.format.(format.Examiner)
-	if ok {
-		to = examiner.Question(s.url)
-	}
+	to := s.format.Question(s.url)
 	if to == nil && s.options.OAuth == nil {
 		return found, false, nil
 	}
@@ -52,7 +47,7 @@ func (s *Sink) Ask(ctx context.Context) (found format.Finding, asked bool, err e
 	if resp.StatusCode/100 == 3 {
 		return format.Finding{Seen: "it answers with a redirect"}, true, nil
 	}
-	return examiner.Examined(format.Answer{
+	return s.format.Examined(format.Answer{
 		Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: body,
 		Quote: func(text string) string { return show(text, redact) },
 	}), true, nil

@@ -52,8 +52,11 @@
 // After a failure for good, Houndtrail begins no other batch of the window. It waits for the answers to the requests under way, and
 // tries none of these batches again. If the next attempt at the window, or one part of that attempt, has all records of an
 // acknowledged batch, the same [Sink] does not send this batch again. But if a whole window lacks one delivered record, the Sink
-// sends all of the window. Another process sends the whole window again, under the same event ids. The batch ids are the same too
-// if the records, the settings, the parts of the window and the receiver's refusals are the same.
+// sends all of the window.
+//
+// Another process sends the whole window again, under the same event ids. The batch ids are the same too if the records, the settings,
+// the parts of the window and the receiver's refusals are the same. With a [taken.Memory], it leaves out each batch that the receiver
+// has taken before, if every byte of the body is the same. A crash after an acknowledgement, and before its note, repeats the batch.
 //
 // # Secrets
 //

@@ -2,7 +2,9 @@ package webhook
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -125,3 +127,19 @@ func OfRecord(err error) bool { return tooLarge(err) || unreadable(err) }
 
 // isUnexpected tells whether the answer is a success by its status only: it does not acknowledge the batch.
 func isUnexpected(err error) bool { return classOf(err) == format.Unexpected }
+
+// stale returns an error if the window has records that are too old: the receiver does not take them any more, or gives them
+// another time. Houndtrail sends nothing of such a window: a receiver that drops the records says that it has them.
+func (s *Sink) stale(m *preparedWindow) error {
+	if s.limits.Age == 0 || s.options.AllowStale || len(m.lines) == 0 {
+		return nil
+	}
+	oldest := slices.MinFunc(m.lines, func(a, b line) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	age := time.Since(oldest.CreatedAt)
+	if age < s.limits.Age {
+		return nil
+	}
+	return fmt.Errorf("post to webhook %s: window from %s: event %s is %s old, and nothing of the window was sent: %s, set "+
+		setting.WebhookAllowStale+"=true", s, m.window.Start.Format(time.RFC3339Nano), s.eventID(oldest), age.Round(time.Minute),
+		s.limits.Stale)
+}

@@ -11,10 +11,12 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/config/setting"
+	"github.com/houndtrail/houndtrail/exporter/record"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
+	"github.com/houndtrail/houndtrail/sink/webhook/schema"
 )
 
 // A refusal is a record that the receiver refuses for its content, in any batch.
@@ -50,7 +52,9 @@ func (s *Sink) refuse(ctx context.Context, d *delivery, answer *StatusError, tak
 		return &alone
 	}
 	if s.options.Letters == nil {
-		d.refused = &refusal{s.alone(d.left, at[0]), said(at[0])}
+		blocks := said(at[0])
+		s.offerLetters(blocks)
+		d.refused = &refusal{s.alone(d.left, at[0]), blocks}
 		return
 	}
 	letters, failed, err := s.putAside(ctx, d.left, at, taken, said)
@@ -69,6 +73,14 @@ func (s *Sink) alone(b *batch, i int) *batch {
 
 // poison tells whether the receiver refuses the only record of a batch, so that no smaller batch could help.
 func poison(err error, b *batch) bool { return (tooLarge(err) || unreadable(err)) && len(b.lines) == 1 }
+
+// offerLetters adds the setting with which a record no longer blocks the others to the error about that record.
+func (s *Sink) offerLetters(refusal error) {
+	if answer, ok := errors.AsType[*StatusError](refusal); ok && s.options.LettersOff {
+		answer.verdict.Advice = also(answer.verdict.Advice, "to let the records behind it go on meanwhile, set "+setting.DeadLetter+
+			"=on: houndtrail deadletter then shows this one, and sends it later")
+	}
+}
 
 // putAlone puts the only record of a batch into the dead letter.
 func (s *Sink) putAlone(ctx context.Context, b *batch, refusal error) (o outcome) {
@@ -134,7 +146,7 @@ func (s *Sink) write(ctx context.Context, b *batch, i int, said *StatusError) (p
 	}
 	letter, err := s.options.Letters.Write(ctx, deadletter.Letter{
 		EventID: s.eventID(line), ID: line.ID, CreatedAt: line.CreatedAt, RefusedAt: time.Now(),
-		Status: said.Status, Answer: said.says(), Format: s.options.Format, Pass: b.walk.Pass, Receiver: s.String(), Batch: b.id,
+		Status: said.Status, Answer: said.says(), Format: s.options.Format, Schema: s.schema(), Pass: b.walk.Pass, Receiver: s.String(), Batch: b.id,
 		Version: s.options.Version, Item: item,
 	})
 	letter.Nth = int64(line.at) + 1
@@ -211,13 +223,23 @@ func receiptOf(done []portion) (r checkpoint.Receipt) {
 	return r
 }
 
-// Resend posts a letter once more, as the receiver got it before, and returns the object of the batch when the receiver has
-// acknowledged it. The letter's format must be this sink's.
-func (s *Sink) Resend(ctx context.Context, l deadletter.Letter) (checkpoint.Object, error) {
-	if l.Format != s.options.Format {
-		return checkpoint.Object{}, fmt.Errorf("event %s has the form of %s, and "+setting.WebhookFormat+" is %s: set it to %s for this command",
-			l.EventID, l.Format, s.options.Format, l.Format)
+// schema is the schema of the items; "" for native.
+func (s *Sink) schema() string {
+	if s.options.Schema == schema.Native {
+		return ""
 	}
+	return s.options.Schema
+}
+
+// Writes tells whether a letter has the form in which this sink writes records.
+func (s *Sink) Writes(l deadletter.Letter) bool {
+	return l.Format == s.options.Format && l.Schema == s.schema()
+}
+
+// Resend posts a letter once more, and returns the object of the batch when the receiver has acknowledged it. Without a record, it posts
+// the bytes that the receiver got before: the sink must write that form. With the record of the letter, it writes the record anew, in
+// the form of this sink.
+func (s *Sink) Resend(ctx context.Context, l deadletter.Letter, anew *record.Record) (checkpoint.Object, error) {
 	stamp := sink.Stamp{ID: l.ID, CreatedAt: l.CreatedAt}
 	walk := format.Walk{Pass: l.Pass}
 	t := text{
@@ -225,6 +247,14 @@ func (s *Sink) Resend(ctx context.Context, l deadletter.Letter) (checkpoint.Obje
 		append: func(dst []byte, _ int) []byte { return append(dst, l.Item...) },
 		least:  func(int) int { return len(l.Item) },
 		write:  func(w io.Writer, _ int) (int, error) { return w.Write(l.Item) },
+	}
+	switch {
+	case anew != nil:
+		t.append = func(dst []byte, _ int) []byte { return s.format.Append(dst, anew) }
+		t.least = func(int) int { return len(anew.Raw) }
+		t.write = func(w io.Writer, _ int) (int, error) { return s.format.Write(w, anew) }
+	case !s.Writes(l):
+		return checkpoint.Object{}, fmt.Errorf("event %s has the form %s, and not the one of this stream", l.EventID, l.Form())
 	}
 	m := &preparedWindow{window: window.Window{Start: l.CreatedAt}, total: 1, lines: t.lines}
 	p := s.packers.Take()

@@ -36,7 +36,7 @@ func TestVictoriaLogsGetsAllButThePoison(t *testing.T) {
 				t.Fatal(err)
 			}
 			o.Transport, o.Letters = http.DefaultTransport, nil
-			sent, err := newSink(t, o).Resend(t.Context(), letter)
+			sent, err := newSink(t, o).Resend(t.Context(), letter, nil)
 			if err != nil || sent.Records != 1 || sent.MinID != rs[3210].ID {
 				t.Fatalf("the letter again: %+v, %v", sent, err)
 			}

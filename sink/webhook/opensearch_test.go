@@ -109,6 +109,7 @@ func TestOpenSearch(t *testing.T) {
 	s := newSearch(t, "100mb")
 	t.Run("stores each record once", s.storesOnce)
 	t.Run("names the record that it refuses", s.refusesOne)
+	t.Run("lacks only the record that it refuses", s.lacksOne)
 	t.Run("is blocked for a while", s.isBlocked)
 	t.Run("has no index", s.hasNoIndex)
 	t.Run("is killed", s.isKilled) // last, since it ends with the server
@@ -164,26 +165,67 @@ func (s search) storesOnce(t *testing.T) {
 // If one record does not fit into the mapping, the error names it, and the server stores all others. If none fits, the error blames
 // no record.
 func (s search) refusesOne(t *testing.T) {
-	s.ask(t, http.MethodPut, "/_index_template/strict", `{"index_patterns":["strict"],"data_stream":{},"template":{"mappings":{"properties":`+
-		`{"event_id":{"type":"keyword"},"fields":{"properties":{"n":{"type":"long"}}}}}}}`, nil)
+	s.expects(t, "strict", "long")
 	rs := records(t, 1000)
-	with := func(i int, n string) record.Record {
-		return sinktest.Parse(t, fmt.Sprintf(`{"id":%d,"created_at":%q,"fields":{"n":%s}}`, rs[i].ID, rs[i].CreatedAt.Format(time.RFC3339Nano), n))
-	}
 	for i := range rs {
-		rs[i] = with(i, "1")
+		rs[i] = with(t, rs[i], "1")
 	}
-	rs[700] = with(700, `"text"`)
+	rs[700] = with(t, rs[700], `"text"`)
 	_, err := sinktest.Write(t.Context(), s.sink(t, "strict", webhook.Options{}), windowOf(rs), rs)
 	wants(t, err, "event acme/701/", "400 mapper_parsing_exception", "with 999 of 1000 records delivered", "index template")
 	s.has(t, "strict", 999, 999)
 	bad := rs[:50]
 	for i := range bad {
-		bad[i] = with(i, `"text"`)
+		bad[i] = with(t, bad[i], `"text"`)
 	}
 	s.ask(t, http.MethodPost, "/strict/_rollover", "", nil)
 	_, err = sinktest.Write(t.Context(), s.sink(t, "strict", webhook.Options{}), windowOf(bad), bad)
 	wants(t, err, "refuses each of the 50 records alike", "no fault of the records")
+}
+
+// expects makes a template for a stream, in which the field n has a type.
+func (s search) expects(t *testing.T, stream, kind string) {
+	t.Helper()
+	s.ask(t, http.MethodPut, "/_index_template/"+stream, fmt.Sprintf(`{"index_patterns":[%q],"data_stream":{},"template":{"mappings":{`+
+		`"properties":{"event_id":{"type":"keyword"},"fields":{"properties":{"n":{"type":%q}}}}}}}`, stream, kind), nil)
+}
+
+// with is the record with a value of the field n.
+func with(t *testing.T, r record.Record, n string) record.Record {
+	t.Helper()
+	return sinktest.Parse(t, fmt.Sprintf(`{"id":%d,"created_at":%q,"fields":{"n":%s}}`, r.ID, r.CreatedAt.Format(time.RFC3339Nano), n))
+}
+
+// Of 10,000 records, one does not fit into the mapping: it goes into the dead letter, and the server has the other 9,999. After people
+// mend the mapping, the letter arrives.
+func (s search) lacksOne(t *testing.T) {
+	const stream, bad = "aside", 6543
+	s.expects(t, stream, "long")
+	rs := records(t, 10_000)
+	for i := range rs {
+		rs[i] = with(t, rs[i], "1")
+	}
+	rs[bad] = with(t, rs[bad], `"text"`)
+	l := newLetterbox()
+	receipt, err := sinktest.Write(t.Context(), s.sink(t, stream, webhook.Options{Letters: l.box()}), windowOf(rs), rs)
+	if err != nil || len(receipt.Letters) != 1 || receipt.Letters[0].ID != rs[bad].ID {
+		t.Fatalf("the letters %+v, %v", receipt.Letters, err)
+	}
+	s.has(t, stream, len(rs)-1, len(rs)-1)
+	letter, err := l.box().Read(t.Context(), receipt.Letters[0])
+	if err != nil || !strings.Contains(letter.Answer, "400 mapper_parsing_exception") {
+		t.Fatalf("the letter %+v, %v", letter, err)
+	}
+	again := s.sink(t, stream, webhook.Options{})
+	if _, err := again.Resend(t.Context(), letter, nil); !webhook.OfRecord(err) {
+		t.Errorf("before the mapping is mended: %v", err)
+	}
+	s.expects(t, stream, "keyword")
+	s.ask(t, http.MethodPost, "/"+stream+"/_rollover", "", nil)
+	if _, err := again.Resend(t.Context(), letter, nil); err != nil {
+		t.Error(err)
+	}
+	s.has(t, stream, len(rs), len(rs))
 }
 
 // A blocked stream gets the records as soon as it is free again.

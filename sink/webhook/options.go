@@ -20,6 +20,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 	"github.com/houndtrail/houndtrail/sink/webhook/expect"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
+	"github.com/houndtrail/houndtrail/sink/webhook/taken"
 )
 
 // These are the defaults of [Options].
@@ -78,6 +79,12 @@ type Options struct {
 
 	// Letters takes the records that the receiver refuses, each alone. If it is nil, such a record blocks the stream.
 	Letters *deadletter.Box
+	// Taken remembers the batches that the receiver has taken, for a process after a kill. If it is nil, that process sends the whole
+	// window again.
+	Taken *taken.Memory
+	// LettersOff says that the user has turned the dead letter off. Then the error about a record that blocks the stream names the
+	// setting.
+	LettersOff bool
 
 	// Expect is what an answer must say to acknowledge its batch, in addition to the demands of the format.
 	Expect expect.Expectation

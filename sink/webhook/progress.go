@@ -2,9 +2,13 @@ package webhook
 
 import (
 	"cmp"
+	"context"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"sync"
+
+	"go.uber.org/zap"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter/record"
@@ -148,6 +152,34 @@ func (m *preparedWindow) progress(done []portion, outcomes []outcome) *progress 
 		}
 	}
 	return p
+}
+
+// wasTaken tells whether the receiver took a batch from an earlier process, which was killed. Then the batch has its outcome.
+func (s *Sink) wasTaken(ctx context.Context, m *preparedWindow, b *batch, o *outcome) bool {
+	aside, ok := s.options.Taken.Has(ctx, m.window, b.sum)
+	if ok {
+		b.aside = aside
+		s.passed(b)
+		*o = outcome{done: []portion{b.portion(every)}}
+		s.options.Log.Debug("the receiver has taken the batch before a kill: it is not sent again", zap.String("batch", b.id))
+	}
+	return ok
+}
+
+// note writes down that the receiver has taken a batch, and then frees the batch's place in flight. While the store is slow, other
+// batches are sent: as many batches may wait for their note as may be in flight. So after a kill, at most twice as many come again. A
+// batch that the receiver took in parts has no note, and comes again too. The last batch of a window has no note if its commit follows
+// at once: the store would get a second request for each window of one batch.
+func (s *Sink) note(ctx context.Context, m *preparedWindow, b *batch, o *outcome, last bool, free func()) {
+	whole := len(o.done) == 1 && o.done[0].letter == nil && o.done[0].object.SHA256 == hex.EncodeToString(b.sum[:]) &&
+		len(o.done[0].events) == len(b.lines)
+	if s.options.Taken == nil || !whole || last || s.unnoted.Acquire(ctx, 1) != nil {
+		free()
+		return
+	}
+	defer s.unnoted.Release(1)
+	free()
+	s.options.Taken.Add(ctx, m.window, b.sum, b.aside)
 }
 
 // mostUnfinished is how many windows the sink remembers. A stream has a few windows in flight. The limit is for windows that the

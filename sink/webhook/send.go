@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/houndtrail/houndtrail/exporter/window"
@@ -59,22 +59,6 @@ func (s *Sink) send(ctx context.Context, m *preparedWindow) (checkpoint.Receipt,
 	return receiptOf(done), nil
 }
 
-// stale returns an error if the window has records that are too old: the receiver does not take them any more, or gives them
-// another time. Houndtrail sends nothing of such a window: a receiver that drops the records says that it has them.
-func (s *Sink) stale(m *preparedWindow) error {
-	if s.limits.Age == 0 || s.options.AllowStale || len(m.lines) == 0 {
-		return nil
-	}
-	oldest := slices.MinFunc(m.lines, func(a, b line) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	age := time.Since(oldest.CreatedAt)
-	if age < s.limits.Age {
-		return nil
-	}
-	return fmt.Errorf("post to webhook %s: window from %s: event %s is %s old, and nothing of the window was sent: %s, set "+
-		setting.WebhookAllowStale+"=true", s, m.window.Start.Format(time.RFC3339Nano), s.eventID(oldest), age.Round(time.Minute),
-		s.limits.Stale)
-}
-
 // eventID is the event id of a line.
 func (s *Sink) eventID(l line) string {
 	return ndjson.EventID(s.options.Tenant, &record.Record{ID: l.ID, CreatedAt: l.CreatedAt})
@@ -89,10 +73,18 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 	defer fail()
 	pauses, halt := context.WithCancel(ctx)
 	defer halt()
+	s.sending.Add(1)
+	defer s.sending.Add(-1)
+	var left atomic.Int64 // batches that the receiver has not taken
+	left.Store(int64(len(m.batches)))
 	var onTheWay sync.WaitGroup
 	defer onTheWay.Wait()
 	for i := range m.batches {
 		b, o := &m.batches[i], &outcomes[i]
+		if s.wasTaken(ctx, m, b, o) {
+			left.Add(-1)
+			continue
+		}
 		places := s.places()
 		if s.inFlight.Acquire(going, places) != nil {
 			if err := ctx.Err(); err != nil {
@@ -101,11 +93,15 @@ func (s *Sink) sendBatches(ctx context.Context, m *preparedWindow) []outcome {
 			break
 		}
 		onTheWay.Go(func() {
-			defer s.inFlight.Release(places) // last: otherwise another batch would begin after a failure
-			if *o = s.sendBatch(ctx, pauses, b); o.err != nil {
+			*o = s.sendBatch(ctx, pauses, b)
+			if o.err != nil {
 				fail()
 				halt()
+				s.inFlight.Release(places) // last: otherwise another batch would begin after a failure
+				return
 			}
+			last := left.Add(-1) == 0 && s.sending.Load() == 1 // the commit follows at once
+			s.note(ctx, m, b, o, last, func() { s.inFlight.Release(places) })
 		})
 	}
 	return outcomes
@@ -138,6 +134,9 @@ func (s *Sink) goOn(ctx, pauses context.Context, d *delivery, err error) (o outc
 	} else if s.options.Letters != nil && poison(err, d.left) {
 		o = s.putAlone(ctx, d.left, err)
 	} else if err != nil {
+		if poison(err, d.left) {
+			s.offerLetters(err)
+		}
 		o = outcome{failed: d.left, err: err}
 	}
 	if o.err == nil && d.refused != nil {

@@ -43,6 +43,8 @@ type Sink struct {
 	packers    sink.Pool[*packer]
 	windows    sink.Pool[*preparedWindow]
 	inFlight   *semaphore.Weighted // a place for each batch in flight, also while it waits for another attempt
+	unnoted    *semaphore.Weighted // a place for each batch that the receiver has taken, and that Taken does not name yet
+	sending    atomic.Int64        // windows that the sink sends now
 	longAnswer *semaphore.Weighted // the sink reads one long answer at a time
 	recutRoom  *semaphore.Weighted // bytes of the texts of batches that the sink cuts smaller
 	recutting  sync.Mutex          // one batch at a time loses the records that the receiver has
@@ -77,6 +79,7 @@ func New(o Options) (*Sink, error) {
 		packers:   sink.NewPool(inHand, func() *packer { return newPacker(o, f.Limits()) }, (*packer).held),
 		windows:   sink.NewPool(inHand, func() *preparedWindow { return new(preparedWindow) }, (*preparedWindow).held),
 		inFlight:  semaphore.NewWeighted(int64(o.InFlight)),
+		unnoted:   semaphore.NewWeighted(int64(o.InFlight)),
 
 		longAnswer: semaphore.NewWeighted(1), recutRoom: semaphore.NewWeighted(recutBytes),
 	}

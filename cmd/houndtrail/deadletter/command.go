@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/show"
@@ -87,7 +88,7 @@ func chosen(open []openLetter, ids []string, all bool) (found []openLetter, err 
 	for _, id := range ids {
 		before := len(found)
 		for _, l := range open {
-			if l.id == id {
+			if strings.HasSuffix(id, fmt.Sprintf("/%d/%d", l.ID, l.CreatedAt.UnixMicro())) { // the tenant may have moved since
 				found = append(found, l)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/houndtrail/houndtrail/cmd/houndtrail/stream"
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/sink/webhook"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
 
 // An Order says which letters to settle, and how.
@@ -31,7 +32,7 @@ func Retry(ctx context.Context, set *stream.Set, out io.Writer, o Order) error {
 	if err != nil {
 		return err
 	}
-	return settle(ctx, set, out, o, func(ctx context.Context, s *settling) error { return s.send(ctx, receiver) })
+	return settle(ctx, set, out, o, func(ctx context.Context, s *settling) error { return s.send(ctx, set, receiver) })
 }
 
 // Drop closes letters without sending them, for the reason of the order.
@@ -87,22 +88,18 @@ func settle(
 	return errors.Join(append([]error{answer.table.Flush()}, failed...)...)
 }
 
-// send sends the letters, and commits an entry for each that the receiver takes. After an answer that is not about the record alone,
+// send sends the letters, and commits an entry for each that the receiver takes. After a failure that is not about one letter alone,
 // it sends no other letter.
-func (s *settling) send(ctx context.Context, receiver *webhook.Sink) error {
+func (s *settling) send(ctx context.Context, set *stream.Set, receiver *webhook.Sink) error {
 	var failed []error
 	for _, l := range s.letters {
-		letter, err := l.box.Read(ctx, l.Letter)
-		var sent checkpoint.Object
-		if err == nil {
-			sent, err = receiver.Resend(ctx, letter)
-		}
+		sent, err := resend(ctx, set, receiver, l)
 		if err != nil {
 			failed = append(failed, stream.At(exporter.StageSink, err))
 			if err := s.tell(l, "still open", err); err != nil {
 				return err
 			}
-			if !webhook.OfRecord(err) {
+			if !webhook.OfRecord(err) && !errors.Is(err, deadletter.ErrUnreadable) && !errors.Is(err, stream.ErrNoRecord) {
 				return errors.Join(failed...)
 			}
 			continue
@@ -119,6 +116,25 @@ func (s *settling) send(ctx context.Context, receiver *webhook.Sink) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// resend sends a letter once more. If the stream has another format or schema by now, resend writes the record anew. The letter has
+// only the refused bytes, so the record comes from the archive or from BloodHound.
+func resend(ctx context.Context, set *stream.Set, receiver *webhook.Sink, l openLetter) (checkpoint.Object, error) {
+	letter, err := l.box.Read(ctx, l.Letter)
+	if err != nil {
+		return checkpoint.Object{}, err
+	}
+	if receiver.Writes(letter) {
+		return receiver.Resend(ctx, letter, nil)
+	}
+	record, err := set.Record(ctx, letter.ID, letter.CreatedAt)
+	if err != nil {
+		return checkpoint.Object{}, fmt.Errorf("event %s has the form %s, which the stream no longer sends: %w. The letter stays open. "+
+			"houndtrail deadletter show %s prints its bytes: give them to the receiver by hand, and then run houndtrail deadletter drop with "+
+			"that reason", letter.EventID, letter.Form(), err, l.id)
+	}
+	return receiver.Resend(ctx, letter, &record)
 }
 
 // drop commits one entry for all of the letters.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,6 +17,7 @@ import (
 	"github.com/houndtrail/houndtrail/config"
 	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/replay"
 )
 
 // A journal is the position of one stream. A check fills in a field before the checks that need it.
@@ -36,6 +38,7 @@ func journalChecks(archive bool) []check[*journal] {
 	if archive {
 		needs = append(needs, archiveStore+"/list")
 	}
+	together := slices.Concat(needs, []string{"lease"})
 	return []check[*journal]{
 		{
 			name: "journal", about: "the newest entries of the journal are sound, and of this tenant, source, destination and format",
@@ -45,11 +48,15 @@ func journalChecks(archive bool) []check[*journal] {
 		{name: "last run", about: "the last run did not fail", needs: []string{"journal"}, run: (*journal).lastRun},
 		{
 			name: "together", about: "the journal and the archive belong together: none is without the other; a new stream may begin",
-			needs: append(needs, "lease"), run: (*journal).together,
+			needs: together, run: (*journal).together,
 		},
 		{
 			name: "goes on", about: "the log of BloodHound is the one that was exported, and no clock is behind it",
 			needs: []string{"journal", "bloodhound/audit log"}, run: (*journal).goesOn,
+		},
+		{
+			name: "follows", about: "a stream that follows the archive can go on from its position, and the archive does not stand still",
+			needs: needs, run: (*journal).follows,
 		},
 	}
 }
@@ -72,6 +79,10 @@ func remedies(err error) string {
 		{exporter.ErrSourceChanged, "check " + setting.BloodHoundURL +
 			"; if a person restored or replaced BloodHound, run houndtrail accept-reset"},
 		{exporter.ErrClock, "set the wrong clock right (NTP)"},
+		{replay.ErrUnfollowable, "find out what changed the archive's journal, then run houndtrail accept-reset --stream webhook"},
+		{replay.ErrNotHeld, "run houndtrail backfill --stream archive, or set " + setting.WebhookSource + " to " + string(config.SourceAPI) +
+			" until the stream has delivered that time"},
+		{replay.ErrStands, "look at the rows of the archive stream, and at its schedule"},
 	} {
 		if errors.Is(err, r.err) {
 			return r.advice
@@ -174,7 +185,7 @@ func (s *journal) together(ctx context.Context) []Row {
 }
 
 func (s *journal) goesOn(ctx context.Context) []Row {
-	if s.newest.Serial == 0 {
+	if s.newest.Serial == 0 || s.set.FollowsArchive(s.name) {
 		return nil
 	}
 	source, err := s.patient.set().Source(nil)
@@ -187,4 +198,14 @@ func (s *journal) goesOn(ctx context.Context) []Row {
 		return fail(err, remedies(err))
 	}
 	return okf("the next run goes on %s behind BloodHound", show.Duration(max(0, time.Since(s.newest.Cursor))))
+}
+
+func (s *journal) follows(ctx context.Context) []Row {
+	if !s.set.FollowsArchive(s.name) {
+		return nil
+	}
+	if err := s.set.CheckFollows(ctx, s.newest); err != nil {
+		return fail(err, remedies(err))
+	}
+	return okf("the archive has what the stream needs next")
 }

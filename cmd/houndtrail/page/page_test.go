@@ -89,8 +89,7 @@ func between(text, from, to string) string {
 func TestNeverWell(t *testing.T) {
 	t.Parallel()
 	title := func(s observe.Snapshot) string { return between(get(t, s, true, "/").Body.String(), "<title>", ":") }
-	states := append(stream.States(), stream.StateNotStarted, stream.StateKilled, stream.StateStale, stream.StateVerified, stream.StateCompaction,
-		"a state of a later version")
+	states := append(stream.AllStates(), "a state of a later version")
 	for _, state := range states {
 		all := healthy("acme", 1)
 		all[1].State = state
@@ -111,6 +110,22 @@ func TestNeverWell(t *testing.T) {
 	for name, s := range map[string]observe.Snapshot{"old facts": old, "nothing": snapshot(), "no list": blind, "before the first round": {}} {
 		if got := title(s); got == "<title>ok" {
 			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestEveryState: each state of a stream has words of its own on the page. The state's name alone tells a person nothing.
+func TestEveryState(t *testing.T) {
+	t.Parallel()
+	for _, state := range stream.AllStates() {
+		s := healthy("acme", 1)[1]
+		s.State = state
+		c := of(&s, noon())
+		if c.word == "" || c.icon == "" || state != stream.StateOK && (c.because == "" || c.because == state) {
+			t.Errorf("%s has no words: %+v", state, c)
+		}
+		if well := state == stream.StateOK || state == stream.StateWaiting; well != (c.do == "") {
+			t.Errorf("%s: a person should %q", state, c.do)
 		}
 	}
 }

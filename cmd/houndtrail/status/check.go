@@ -68,6 +68,9 @@ func (s *Row) goesOn(ctx context.Context, set *stream.Set, j *checkpoint.Journal
 	if s.Status == stream.StateNotStarted {
 		return s.begins(ctx, set, e, source)
 	}
+	if set.FollowsArchive(s.Stream) {
+		return set.CheckFollows(ctx, s.stored)
+	}
 	if source.client == nil {
 		return e.CheckClock(s.stored)
 	}

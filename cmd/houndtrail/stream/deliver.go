@@ -15,6 +15,7 @@ import (
 	"github.com/houndtrail/houndtrail/sink/webhook/authorize"
 	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
+	"github.com/houndtrail/houndtrail/sink/webhook/taken"
 )
 
 // Jobs are the tasks of a daemon besides the cycles of its streams.
@@ -104,7 +105,7 @@ func (s *Set) deliver(ctx context.Context, name string, e *exporter.Exporter, o 
 		if err != nil {
 			return nil, err
 		}
-		receiver, err := s.webhook(o, letters)
+		receiver, err := s.webhook(o, letters, letters == nil, s.taken(stream.watch, e.Log))
 		if err != nil {
 			return nil, err
 		}
@@ -148,11 +149,11 @@ func (s *Set) Encoder() archive.Encoder {
 }
 
 // Receiver is the sink of the webhook for a command that moves no window. It has no dead letter.
-func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{}, nil) }
+func (s *Set) Receiver() (*webhook.Sink, error) { return s.webhook(Unobserved{}, nil, false, nil) }
 
 // webhook is the sink of the webhook. Load has already checked the configuration: if a file cannot be read here, it has changed
-// since then. letters is nil if a refused record blocks the stream.
-func (s *Set) webhook(o Telemetry, letters *deadletter.Box) (*webhook.Sink, error) {
+// since then. Without letters, a refused record blocks the stream. If off is true, a setting is the reason.
+func (s *Set) webhook(o Telemetry, letters *deadletter.Box, off bool, memory *taken.Memory) (*webhook.Sink, error) {
 	c := s.config.Webhook
 	address, err := s.address()
 	if err != nil {
@@ -166,7 +167,7 @@ func (s *Set) webhook(o Telemetry, letters *deadletter.Box) (*webhook.Sink, erro
 		AllowStale: c.AllowStale, BareLines: !c.LokiMetadata,
 		HEC:         format.HECOptions{Index: c.HEC.Index, Sourcetype: c.HEC.Sourcetype, Ack: c.HEC.Ack, Resume: c.HEC.Resume},
 		Compression: ndjson.Compression(c.Compression), InFlight: c.InFlight, Limiter: s.posts, Timeout: c.Timeout,
-		Expect: c.Expect.Expectation, RetryFor: s.process.Patience, Letters: letters,
+		Expect: c.Expect.Expectation, RetryFor: s.process.Patience, Letters: letters, LettersOff: off, Taken: memory,
 		Log: s.log(Webhook), Observe: o.Posted, Retried: o.Reposted,
 	}
 	if c.OAuth.TokenURL != "" {

@@ -1,9 +1,12 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,9 +15,14 @@ import (
 	"github.com/houndtrail/houndtrail/checkpoint/bucket"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
 	"github.com/houndtrail/houndtrail/config"
+	"github.com/houndtrail/houndtrail/config/setting"
 	"github.com/houndtrail/houndtrail/exporter"
+	"github.com/houndtrail/houndtrail/exporter/bloodhound"
+	"github.com/houndtrail/houndtrail/exporter/record"
+	"github.com/houndtrail/houndtrail/exporter/replay"
 	"github.com/houndtrail/houndtrail/sink/webhook"
 	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
+	"github.com/houndtrail/houndtrail/sink/webhook/taken"
 )
 
 // letters is the dead letter for the sink of a stream; nil if refused records block the stream.
@@ -45,6 +53,81 @@ func (s *Set) Lettered(ctx context.Context, name string) (int, error) {
 	}
 	open, err := box.Open(ctx)
 	return len(open), At(exporter.StageCheckpoint, err)
+}
+
+// taken is the memory of the batches that the receiver has taken; nil for a backfill, which has no memory. A batch counts only in the
+// same journal, at the same destination, and in the same form.
+func (s *Set) taken(w *watch, log *zap.Logger) *taken.Memory {
+	if s.past {
+		return nil
+	}
+	return taken.New(taken.Options{
+		State: checkpoint.OpenState[taken.Record](s.journals, Webhook, "taken"), Log: log,
+		For: func() string {
+			e := w.entry.Load()
+			if e == nil || e.Seal == nil {
+				return ""
+			}
+			return strings.Join([]string{e.Seal.Origin, e.Tenant, e.Source, e.Destination, e.Encoding}, "\n")
+		},
+	})
+}
+
+// mostAtOnce is how many records of one instant are in memory at a time.
+const mostAtOnce = 10_000
+
+// ErrNoRecord says that a record is neither in the archive nor at BloodHound.
+var ErrNoRecord = errors.New("its record cannot be read again")
+
+// Record reads a record of the log again: from the archive or, if the archive does not have it, from BloodHound.
+func (s *Set) Record(ctx context.Context, id int64, at time.Time) (record.Record, error) {
+	var reasons []error
+	for _, open := range []func() (exporter.Source, error){
+		func() (exporter.Source, error) {
+			if s.config.Archive.URL == "" {
+				return nil, errors.New("there is no archive")
+			}
+			return s.Archived(ctx)
+		},
+		func() (exporter.Source, error) {
+			if s.config.BloodHound.URL == "" {
+				return nil, fmt.Errorf("%s is not set", setting.BloodHoundURL)
+			}
+			return s.Source(nil)
+		},
+	} {
+		source, err := open()
+		if err == nil {
+			var r record.Record
+			if r, err = recordIn(ctx, source, id, at); err == nil {
+				return r, nil
+			}
+		}
+		reasons = append(reasons, err)
+	}
+	return record.Record{}, fmt.Errorf("%w: in the archive: %w; at BloodHound: %v", ErrNoRecord, reasons[0], reasons[1]) //nolint:errorlint // the archive decides the outcome
+}
+
+// recordIn finds a record in a source.
+func recordIn(ctx context.Context, source exporter.Source, id int64, at time.Time) (found record.Record, err error) {
+	errFound := errors.New("found")
+	_, err = source.FetchParts(ctx, at, at, bloodhound.Limits{Records: mostAtOnce, Bytes: windowBytes}, func(part []record.Record) error {
+		for i := range part {
+			if part[i].ID != id {
+				continue
+			}
+			line, err := replay.Line(strings.Clone(part[i].Raw)) // the part's memory is used again
+			if found = line; err != nil {
+				return err
+			}
+			return errFound
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		return found, nil
+	}
+	return found, cmp.Or(err, errors.New("it is not there"))
 }
 
 const (

@@ -104,7 +104,7 @@ func (s *Set) follows() bool {
 
 // exporterFor is the exporter of a stream. It reads from BloodHound or, for the webhook, from what the configuration says.
 func (s *Set) exporterFor(ctx context.Context, name string, client exporter.Source) (*exporter.Exporter, error) {
-	if name != Webhook || !s.follows() {
+	if !s.FollowsArchive(name) {
 		return s.Exporter(name, client), nil
 	}
 	source, err := s.Archived(ctx)
@@ -112,6 +112,30 @@ func (s *Set) exporterFor(ctx context.Context, name string, client exporter.Sour
 		return nil, err
 	}
 	return s.exporterOf(&archived{source, client}, name), nil
+}
+
+// FollowsArchive tells whether a stream follows the archive.
+func (s *Set) FollowsArchive(name string) bool { return name == Webhook && s.follows() }
+
+// CheckFollows returns the error that would stop a stream that follows the archive; nil if it can go on from its newest entry. It reads
+// the archive's journals, asks BloodHound nothing, and writes nothing.
+func (s *Set) CheckFollows(ctx context.Context, newest checkpoint.Stored) error {
+	source, err := s.Archived(ctx)
+	if err != nil {
+		return err
+	}
+	at := exporter.FollowedTo{Cursor: newest.Cursor, Floor: newest.Cursor}
+	switch {
+	case newest.Followed != nil:
+		at.Followed = *newest.Followed
+	case newest.Serial > 0: // it has read from the server so far
+		at.Since = newest.DeliveredSince
+		if at.Since.Before(newest.Start) {
+			at.Since = newest.Start
+		}
+	}
+	step, err := source.Follow(ctx, at)
+	return At(exporter.StageSource, cmp.Or(err, step.Standing))
 }
 
 // An archived source is the archive, together with the server that knows which records are of our own requests.

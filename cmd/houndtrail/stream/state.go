@@ -41,6 +41,11 @@ const (
 	StateFailed     = "failed"       // any other error
 )
 
+// AllStates are all states of a stream: those in which a cycle can end, and those that only a look from outside finds.
+func AllStates() []string {
+	return append(States(), StateNotStarted, StateKilled, StateStale, StateVerified, StateCompaction)
+}
+
 // States are the states in which a cycle can end.
 func States() []string {
 	return []string{
@@ -136,22 +141,33 @@ func (e *lastRunError) Error() string {
 	return fmt.Sprintf("the last run, at %s, ended with: %s", e.At.UTC().Format(time.RFC3339), e.Reason)
 }
 
-// Unwrap returns an error with the same outcome.
-func (e *lastRunError) Unwrap() error {
-	var cause error
-	switch e.State {
-	case StateBadRecord:
-		cause = &bloodhound.BadRecordError{}
-	default:
-		for _, s := range stateErrors {
-			if s.word == e.State && s.word != StateFailed {
-				cause = s.err
-				break
-			}
+// Unwrap returns an error with the same state and outcome. Several errors may have the state, each with its own outcome.
+func (e *lastRunError) Unwrap() (first error) {
+	if e.State == StateBadRecord {
+		return e.staged(&bloodhound.BadRecordError{})
+	}
+	for _, s := range stateErrors {
+		if s.word != e.State || s.word == StateFailed {
+			continue
+		}
+		err := e.staged(s.err)
+		if OutcomeOf(err) == Outcome(e.Code) {
+			return err
+		}
+		if first == nil {
+			first = err
 		}
 	}
-	if e.Stage == "" {
-		return cause
+	if first == nil {
+		return e.staged(nil)
 	}
-	return &exporter.Error{Stage: exporter.Stage(e.Stage), Err: cause}
+	return first
+}
+
+// staged adds the stage of the failure to an error.
+func (e *lastRunError) staged(err error) error {
+	if e.Stage == "" {
+		return err
+	}
+	return &exporter.Error{Stage: exporter.Stage(e.Stage), Err: err}
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/exporter"
@@ -59,6 +62,79 @@ func TestStateOf(t *testing.T) {
 			t.Errorf("%v: %s", c.err, c.want)
 		}
 	}
+}
+
+// TestEveryState: each state that a cycle can end in has its line in the log, once. After a restart, status finds the same state and
+// exit code as the run. docs/operating.md has each state with its exit codes.
+func TestEveryState(t *testing.T) {
+	t.Parallel()
+	documented := exitCodes(t)
+	for _, state := range AllStates() {
+		codes := documented[state]
+		if len(codes) == 0 {
+			t.Errorf("docs/operating.md has no exit code of the state %s", state)
+		}
+		if state == StateVerified || state == StateCompaction { // the notes of these jobs tell their outcome
+			continue
+		}
+		for _, code := range codes {
+			if code == OK {
+				continue
+			}
+			stage := map[Outcome]exporter.Stage{SourceFailed: exporter.StageSource, SinkFailed: exporter.StageSink}[code]
+			if state == StateUnreadable {
+				stage = exporter.StageCheckpoint
+			}
+			err := LastRun(checkpoint.Failure{State: state, Code: int(code), Stage: string(stage)})
+			if got := StateOf(err, Position{Serial: 7, Letters: 1, Holed: true}); got != state || OutcomeOf(err) != code {
+				t.Errorf("a run that ended as %s with exit code %d is %s with exit code %d", state, code, got, OutcomeOf(err))
+			}
+		}
+	}
+	for _, e := range stateErrors {
+		fits := func(s exporter.Stage) bool { return slices.Contains(documented[e.word], OutcomeOf(At(s, e.err))) }
+		conflict := OutcomeOf(e.err) == Conflicted // this process's log has it, and the other run tells how it ended
+		if !conflict && !slices.ContainsFunc([]exporter.Stage{exporter.StageSource, exporter.StageSink}, fits) {
+			t.Errorf("docs/operating.md does not say that the state %s has the exit code of: %v", e.word, e.err)
+		}
+	}
+	for _, state := range States() {
+		core, logs := observer.New(zap.DebugLevel)
+		w := &watch{log: zap.New(core)}
+		for _, s := range []string{StateOK, state, state, StateOK} {
+			w.says(s)
+		}
+		want := []string{"warn " + state, "info " + StateOK}
+		if state == StateWaiting {
+			want[0] = "info " + state
+		}
+		if state == StateOK {
+			want = nil
+		}
+		var got []string
+		for _, l := range logs.All() {
+			got = append(got, fmt.Sprint(l.Level, " ", l.ContextMap()["state"]))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the log has %q, want %q", got, want)
+		}
+	}
+}
+
+// exitCodes are the exit codes of each state in docs/operating.md.
+func exitCodes(t *testing.T) map[string][]Outcome {
+	t.Helper()
+	body, err := os.ReadFile("../../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]Outcome{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z ]+)` \\| ([0-7, or]+) \\|").FindAllStringSubmatch(string(body), -1) {
+		for _, code := range regexp.MustCompile("[0-9]").FindAllString(row[2], -1) {
+			all[row[1]] = append(all[row[1]], Outcome(code[0]-'0'))
+		}
+	}
+	return all
 }
 
 // TestWatch: the newest entry decides the state, also if an earlier cycle committed it. An abandoned cycle leaves the state as

@@ -37,6 +37,7 @@ type watch struct {
 	entry  atomic.Pointer[checkpoint.Stored] // the newest entry, without its set and its objects
 	head   atomic.Value                      // the newest head, as a string
 	end    atomic.Pointer[end]               // of the last cycle that came to an end by itself
+	state  atomic.Value                      // the last one that the log has, as a string
 }
 
 // An end is how a cycle ended.
@@ -97,6 +98,7 @@ func (w *watch) ended(ctx context.Context, err error) {
 	}
 	state := StateOf(err, newest)
 	w.tell(state, err)
+	w.says(state)
 	if errors.Is(err, checkpoint.ErrLeaseHeld) || errors.Is(err, checkpoint.ErrConflict) {
 		return
 	}
@@ -106,6 +108,18 @@ func (w *watch) ended(ctx context.Context, err error) {
 	noted := w.leave(ctx, state, err)
 	if noted != nil && !isAny(noted, unsound) {
 		w.log.Warn("how the run ended could not be noted beside the journal: houndtrail status does not know of it", zap.Error(noted))
+	}
+}
+
+// says logs the state when it changes. A process whose stream is well from its first cycle on says nothing.
+func (w *watch) says(state string) {
+	before, _ := w.state.Swap(state).(string)
+	well, level := state == StateOK || state == StateWaiting, zap.WarnLevel
+	if well {
+		level = zap.InfoLevel
+	}
+	if before != state && (before != "" || !well) {
+		w.log.Log(level, "the state of the stream has changed", zap.String("state", state), zap.String("before", before))
 	}
 }
 

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -155,7 +154,7 @@ func (c *Collector) stream(s *observe.Stream, emit func(name string, value float
 	at("success_due_timestamp_seconds", s.Due)
 	at("source_oldest_timestamp_seconds", s.Newest.Oldest.CreatedAt)
 	at("retention_deadline_timestamp_seconds", s.Deadline)
-	for _, state := range States() {
+	for _, state := range stream.AllStates() {
 		emit("stream_state", number(state == s.State), label(state))
 	}
 	for _, state := range stream.IncurableStates() {
@@ -199,14 +198,6 @@ func jobs(s *observe.Stream, at func(string, time.Time), emit func(name string, 
 		emit("compact_last_success_timestamp_seconds", seconds(s.Compaction.SucceededAt))
 		at("compact_due_timestamp_seconds", s.Compaction.Due())
 	}
-}
-
-// States are all states in which an observer can see a stream: those in which a cycle ends, and those that only a look from
-// outside finds.
-func States() []string {
-	return slices.Concat(stream.States(), []string{
-		stream.StateNotStarted, stream.StateKilled, stream.StateStale, stream.StateVerified, stream.StateCompaction,
-	})
 }
 
 // label is the metric's word for a state.

@@ -24,6 +24,7 @@ func (j *journal) entries(ctx context.Context) {
 	j.tiles(ctx)
 	j.unsettled(ctx)
 	j.signatures(ctx)
+	j.deadLetters(ctx)
 }
 
 // spans are the parts of the journal to read.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/houndtrail/houndtrail/exporter/window"
 	"github.com/houndtrail/houndtrail/sink"
 	"github.com/houndtrail/houndtrail/sink/archive/read"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
 
 // bodies bounds the memory for the bodies that are read at a time, in bytes, unless the caller gives a bound. A larger body is read
@@ -201,4 +203,60 @@ func (r *run) named(key string) bool {
 // due tells whether the verification includes a day.
 func (r *run) due(day time.Time) bool {
 	return (r.Until.IsZero() || day.Before(r.Until)) && (r.Since.IsZero() || day.AddDate(0, 0, 1).After(r.Since))
+}
+
+// deadLetters compares each open letter with the entry that names it, and looks for letters that no entry names. If that entry was not
+// read, only the letter's existence is checked.
+func (j *journal) deadLetters(ctx context.Context) {
+	if j.Depth == Heads {
+		return
+	}
+	for _, l := range j.tip.DeadLetters {
+		key := deadletter.Key(j.Name, l)
+		want := j.letters[key]
+		body, _, _, err := j.Positions.Get(ctx, key)
+		var code Code
+		var text string
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			code, text = LetterMissing, fmt.Sprintf("The letter %s is open, and it is not there.", key)
+		case errors.Is(err, bucket.ErrDamaged):
+			code, text = LetterDiffers, fmt.Sprintf("The letter %s was changed below the store: %v.", key, err)
+		case err != nil:
+			j.unread(err)
+			return
+		case want != "" && digest(body) != want:
+			code, text = LetterDiffers, fmt.Sprintf("The letter %s has the SHA-256 %s, and %s was committed.", key, digest(body), want)
+		default:
+			continue
+		}
+		if found := j.original(ctx, j.Positions, key, want); found != nil {
+			text += fmt.Sprintf(" The reason: %s.", found.covered())
+		}
+		j.found.add(Finding{Code: code, Severity: Error, Stream: j.Name, Key: key, Text: text})
+	}
+	j.unnamedLetters(ctx)
+}
+
+// unnamedLetters needs all entries. A run under way writes a letter before the entry that names it.
+func (j *journal) unnamedLetters(ctx context.Context) {
+	if j.Sample != nil || j.stream.First > 1 {
+		return
+	}
+	keys, err := j.Positions.List(ctx, j.Name+"/"+deadletter.Folder, "")
+	if err != nil {
+		j.unread(err)
+		return
+	}
+	lease, err := j.LeaseStatus(ctx)
+	severity := Warning
+	if err == nil && lease.Holder != (checkpoint.Holder{}) || j.lease.Holder != (checkpoint.Holder{}) {
+		severity = Info
+	}
+	for _, key := range keys {
+		if _, named := j.letters[key]; !named {
+			j.found.add(Finding{Code: LetterUnknown, Severity: severity, Stream: j.Name, Key: key, Text: fmt.Sprintf(
+				"No entry names the letter %s.", key)})
+		}
+	}
 }

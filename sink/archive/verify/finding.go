@@ -70,6 +70,9 @@ const (
 	Adopted           Code = "adopted"
 	DeadLetters       Code = "dead-letters"
 	LettersDropped    Code = "letters-dropped"
+	LetterMissing     Code = "letter-missing"
+	LetterDiffers     Code = "letter-differs"
+	LetterUnknown     Code = "letter-unknown"
 	TenantUnchecked   Code = "tenant-unchecked"
 	VersionsUnchecked Code = "versions-unchecked"
 	Unsigned          Code = "unsigned"
@@ -91,6 +94,8 @@ const (
 	restore     = "Restore this very object from an earlier version or a backup. Do not run houndtrail before that."
 	restoreFile = "Restore it from an earlier version or a backup. Without one, BloodHound may still have its records: export them " +
 		"into an archive at another address."
+	restoreLetter = "Restore the object from an earlier version or a backup. Without one, the archive still has the record: houndtrail " +
+		"replay sends its time again. Then drop the letter with that reason (houndtrail deadletter drop)."
 	report = "Keep the object as it is, and report it together with its entry: it is a defect or a forgery."
 	forged = "If the key is the right one, another writer wrote this: look in earlier versions who did, and restore the journal. Do not " +
 		"run houndtrail before that."
@@ -150,11 +155,15 @@ var advice = map[Code]string{
 	Compacted:         "Nothing: each compaction's entry names what it replaced, and its own object was checked.",
 	ForgetUnfinished: "Run houndtrail forget again: it removes these objects. If one came back, find out in the store's access log who " +
 		"wrote it.",
-	Forgotten:       "Nothing: a person removed them on purpose, and the entry says why.",
-	Attempt:         "Run houndtrail once: it makes the attempt again and replaces the object.",
-	Adopted:         "Nothing: an adoption counts objects and does not note their hashes.",
-	DeadLetters:     "Run houndtrail deadletter list: it shows why. Mend the receiver, and run houndtrail deadletter retry.",
-	LettersDropped:  "Nothing: a person dropped them, and the entries of kind letters say why (houndtrail history -o json).",
+	Forgotten:      "Nothing: a person removed them on purpose, and the entry says why.",
+	Attempt:        "Run houndtrail once: it makes the attempt again and replaces the object.",
+	Adopted:        "Nothing: an adoption counts objects and does not note their hashes.",
+	DeadLetters:    "Run houndtrail deadletter list: it shows why. Mend the receiver, and run houndtrail deadletter retry.",
+	LettersDropped: "Nothing: a person dropped them, and the entries of kind letters say why (houndtrail history -o json).",
+	LetterMissing:  restoreLetter,
+	LetterDiffers:  restoreLetter,
+	LetterUnknown: "Nothing, if an attempt at the window failed, and the receiver took the record later. Otherwise find out in " +
+		"the store's access log who wrote it. No run sends it.",
 	TenantUnchecked: "Verify it with the journal of that tenant.",
 	VersionsUnchecked: "A directory keeps no versions. In a bucket that does, give the verifier s3:ListBucketVersions and " +
 		"s3:GetObjectVersion: then the original is found below what covers it.",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/houndtrail/houndtrail/checkpoint"
 	"github.com/houndtrail/houndtrail/checkpoint/seal"
+	"github.com/houndtrail/houndtrail/sink/webhook/deadletter"
 )
 
 // A journal is a journal during its verification.
@@ -29,6 +30,7 @@ type journal struct {
 	signedSince uint64                   // the first signed entry; 0 if there is none so far
 	lastSigned  bool
 
+	letters  map[string]string            // the SHA-256 of each letter that an entry names, by its key
 	before   checkpoint.Stored            // the previous entry; zero if the next one cannot be compared with it
 	restored map[uint64]checkpoint.Stored // changed or hidden entries, from their genuine earlier versions
 	past     past
@@ -225,6 +227,9 @@ func (j *journal) account(ctx context.Context, s checkpoint.Stored) {
 	}
 	for _, p := range counts(s.Checkpoint, j.Files) {
 		j.report(p.code, Error, s.Serial, "%s", p.text)
+	}
+	for _, l := range s.Refused {
+		j.letters[deadletter.Key(j.Name, l)] = l.SHA256
 	}
 	j.past.take(j.before, s)
 	j.before = s

@@ -130,6 +130,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for _, j := range o.Journals {
 		journals = append(journals, &journal{
 			run: r, Journal: j, restored: map[uint64]checkpoint.Stored{}, rings: map[string]*seal.Keyring{},
+			letters: map[string]string{},
 		})
 	}
 	r.verify(ctx, journals)

@@ -30,10 +30,11 @@ type Letter struct {
 	EventID   string    `json:"event_id"`
 	ID        int64     `json:"id"`
 	CreatedAt time.Time `json:"created_at"`
-	RefusedAt time.Time `json:"refused_at"` // by this machine's clock
-	Status    int       `json:"status"`     // of HTTP
-	Answer    string    `json:"answer"`     // status and words of the answer, printable, short and without secrets
-	Format    string    `json:"format"`     // the item is in this form of [format.Names]
+	RefusedAt time.Time `json:"refused_at"`       // by this machine's clock
+	Status    int       `json:"status"`           // of HTTP
+	Answer    string    `json:"answer"`           // status and words of the answer, printable, short and without secrets
+	Format    string    `json:"format"`           // the item is in this form of [format.Names]
+	Schema    string    `json:"schema,omitempty"` // of [schema.Names]; "" for native
 	Pass      uint64    `json:"pass,omitempty"`
 	Receiver  string    `json:"receiver"` // without its secrets
 	Batch     string    `json:"batch"`    // id of the batch that the receiver refused
@@ -42,6 +43,14 @@ type Letter struct {
 	SHA256    string    `json:"sha256"`   // of the item, in lower-case hex
 
 	Item []byte `json:"-"`
+}
+
+// Form is the form of the item, for people.
+func (l *Letter) Form() string {
+	if l.Schema == "" {
+		return l.Format
+	}
+	return l.Format + " with the schema " + l.Schema
 }
 
 // Ref is the letter as the journal names it.

@@ -10,15 +10,6 @@ import (
 	"github.com/houndtrail/houndtrail/config/setting"
 )
 
-// An Examiner is a format whose receiver answers a question about itself. The question changes nothing at the receiver.
-type Examiner interface {
-	Format
-	// Question returns the address of a GET. u is the address as the user gave it. Nil means that nothing at this address answers.
-	Question(u *url.URL) *url.URL
-	// Examined says what the answer means. It gets every answer except redirects.
-	Examined(a Answer) Finding
-}
-
 // A Finding is what the answer to a Question says about the receiver.
 type Finding struct {
 	Health Health
@@ -49,6 +40,14 @@ func at(u *url.URL, path string) *url.URL {
 	return &to
 }
 
+// Question returns nil: the receiver has no question of its own.
+func (common) Question(*url.URL) *url.URL { return nil }
+
+// Examined finds nothing out.
+func (common) Examined(a Answer) Finding {
+	return Finding{Seen: "the answer does not tell: status " + strconv.Itoa(a.Status)}
+}
+
 // Question asks for the health of HEC (documentation of Splunk).
 func (f hec) Question(u *url.URL) *url.URL {
 	base, _, ok := strings.Cut(f.Address(u).Path, "/services/collector")
@@ -68,7 +67,7 @@ func (f hec) Examined(a Answer) Finding {
 		return Finding{Seen: "the answer is not one of HEC"}
 	}
 	switch code := *said.Code; {
-	case code == 17 || code == 0:
+	case a.Status == 200 && (code == 17 || code == 0):
 		return Finding{Health: Well, Seen: "HEC is healthy"}
 	case code >= 18 && code <= 20:
 		return Finding{Doubtful, a.Quote(said.Text), "look at the indexers' queues; Houndtrail sends its batches again until Splunk takes them"}
@@ -103,7 +102,7 @@ func (bulk) Examined(a Answer) Finding {
 			"check that an index template with data_stream matches the name: otherwise the first batch makes a plain index",
 		}
 	case a.Status != 200 || json.Unmarshal(a.Body, &said) != nil || len(said.Streams) == 0:
-		return Finding{Seen: "the server does not tell of its data streams: " + "status " + strconv.Itoa(a.Status)}
+		return Finding{Seen: "the server does not tell of its data streams: status " + strconv.Itoa(a.Status)}
 	}
 	return Finding{Health: Well, Seen: "data stream " + a.Quote(said.Streams[0].Name) + ", template " + a.Quote(said.Streams[0].Template)}
 }
@@ -122,7 +121,7 @@ func (loki) Examined(a Answer) Finding {
 	case a.Status == 503:
 		return Finding{Doubtful, "Loki is not ready: " + a.Quote(text), "wait for it; Houndtrail sends its batches again until Loki takes them"}
 	default:
-		return Finding{Seen: "it does not tell whether it is ready: " + "status " + strconv.Itoa(a.Status)}
+		return Finding{Seen: "it does not tell whether it is ready: status " + strconv.Itoa(a.Status)}
 	}
 }
 
@@ -149,6 +148,6 @@ func (datadog) Examined(a Answer) Finding {
 	case a.Status == 200 && json.Unmarshal(a.Body, &said) == nil && said.Valid:
 		return Finding{Health: Well, Seen: "Datadog knows the API key"}
 	default:
-		return Finding{Seen: "Datadog does not tell whether it knows the API key: " + "status " + strconv.Itoa(a.Status)}
+		return Finding{Seen: "Datadog does not tell whether it knows the API key: status " + strconv.Itoa(a.Status)}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/houndtrail/houndtrail/sink/webhook/format"
 )
 
@@ -27,22 +29,13 @@ func TestQuestion(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		if to := examiner(t, test.name).Question(u); to != nil {
+		if to := build(t, test.name, format.Options{}).Question(u); to != nil {
 			got = to.String()
 		}
 		if got != test.want {
 			t.Errorf("%s at %s is asked at %q, want %q", test.name, test.address, got, test.want)
 		}
 	}
-}
-
-func examiner(t *testing.T, name string) format.Examiner {
-	t.Helper()
-	e, ok := build(t, name, format.Options{}).(format.Examiner)
-	if !ok {
-		t.Fatalf("%s cannot be asked", name)
-	}
-	return e
 }
 
 // An answer that the documentation does not have never makes a receiver look well. The receiver's own words are quoted.
@@ -79,7 +72,7 @@ func TestExamined(t *testing.T) {
 		{format.Datadog, 403, `{"errors":["Forbidden"]}`, format.Ill, "does not know the API key"},
 		{format.Datadog, 500, ``, format.Silent, ""},
 	} {
-		got := examiner(t, test.name).Examined(answer(test.status, "", test.body))
+		got := build(t, test.name, format.Options{}).Examined(answer(test.status, "", test.body))
 		if got.Health != test.want || !strings.Contains(strings.ToLower(got.Seen), strings.ToLower(test.seen)) {
 			t.Errorf("%s, %d %s: %+v", test.name, test.status, test.body, got)
 		}
@@ -87,4 +80,59 @@ func TestExamined(t *testing.T) {
 			t.Errorf("%s, %d %s: the advice is %q", test.name, test.status, test.body, got.Advice)
 		}
 	}
+}
+
+// TestQuestionIsSafe: the question goes to the receiver of the batches, by the same scheme, since it has their credential. Only Datadog
+// has a host of its own for it, of the same site. The question does not change the user's address.
+func TestQuestionIsSafe(t *testing.T) {
+	each(t, func(t *testing.T, _ string, f format.Format) {
+		for _, address := range []string{
+			"https://siem.example", "http://siem.example:8088/a?x=1", "https://siem.example/services/collector", "https://user@siem.example/x/_bulk",
+			"https://siem.example/loki/api/v1/push/", "https://http-intake.logs.datadoghq.eu/api/v2/logs", "https://http-intake.logs.siem.example:1",
+		} {
+			u, err := url.Parse(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to := f.Question(u)
+			if u.String() != address {
+				t.Errorf("the question changes %s to %s", address, u)
+			}
+			if to == nil {
+				continue
+			}
+			site := strings.TrimPrefix(u.Host, "http-intake.logs.")
+			if to.Scheme != u.Scheme || (to.Host != u.Host && to.Host != "api."+site) {
+				t.Errorf("the credential for %s would go to %s", address, to)
+			}
+		}
+	})
+}
+
+// TestExaminedIsSafe: a failure never makes a receiver look well. What people should look at has a next step, and nothing else has
+// one. No text of the answer gets into a finding unless it went through Quote.
+func TestExaminedIsSafe(t *testing.T) {
+	each(t, func(t *testing.T, _ string, f format.Format) {
+		rapid.Check(t, func(t *rapid.T) {
+			a := answer(rapid.OneOf(rapid.IntRange(100, 699), rapid.SampledFrom([]int{200, 401, 403, 404, 503})).Draw(t, "status"), "",
+				rapid.SampledFrom([]string{
+					"", page, "planted", "ready", `{"valid":true}`, `{"valid":"planted"}`, `{"text":"planted","code":17}`, `{"text":"planted","code":19}`,
+					`{"text":"planted","code":4}`, `{"text":"planted","code":99}`, `{"data_streams":[{"name":"planted","template":"planted"}]}`, `[]`,
+				}).Draw(t, "body"))
+			found := f.Examined(a)
+			if again := f.Examined(a); again != found {
+				t.Fatalf("%+v at first, and then %+v", found, again)
+			}
+			if found.Health == format.Well && a.Status/100 != 2 {
+				t.Fatalf("it is well with status %d: %+v", a.Status, found)
+			}
+			advises := found.Health == format.Doubtful || found.Health == format.Ill
+			if advises != (found.Advice != "") || found.Seen == "" {
+				t.Fatalf("the advice of %+v", found)
+			}
+			if strings.Contains(found.Seen+found.Advice, "planted") {
+				t.Fatalf("the finding quotes the answer, not shown by Quote: %+v", found)
+			}
+		})
+	})
 }

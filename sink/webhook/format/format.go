@@ -41,6 +41,11 @@ type Format interface { //nolint:interfacebloat // it is one receiver, and each 
 	Headers(b Batch) []Header
 	// Read says what an answer means for its batch. It gets every answer except redirects and the refusals of a proxy.
 	Read(a Answer, b Batch) Verdict
+	// Question returns the address of a GET that asks the receiver about itself, and changes nothing there. The GET has the credential of
+	// a batch, so the address is at the same receiver. u is the address as the user gave it. Nil means that nothing there answers.
+	Question(u *url.URL) *url.URL
+	// Examined says what the answer to Question means. It gets every answer except redirects.
+	Examined(a Answer) Finding
 }
 
 // An Acknowledger is a format whose receiver says only later whether it has stored a batch. Until then, the verdict on its answer

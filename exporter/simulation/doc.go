@@ -50,7 +50,8 @@
 //   - no other entry has the time of a backfill's window, and that window lacks no record that was visible when the backfill
 //     began;
 //   - an event comes to the receiver with the same bytes each time. If it was committed before the sender's cycle began, it never
-//     comes again, except after a reset: Houndtrail cannot ask a receiver for its events;
+//     comes again, except after a reset: Houndtrail cannot ask a receiver for its events. A stream that follows the archive may send
+//     it again if a compaction replaced the objects of late records first;
 //   - the object of a compaction has only records that the archive already has, sorted. No object is deleted before an entry says
 //     that another object has all of its records, and before that object is there. After the last compaction, no record is in two
 //     objects;

@@ -30,7 +30,8 @@ type file struct {
 	again     bool      // an earlier pass already walked its window
 	past      bool      // it starts before the stream does: a backfill wrote it
 	committed bool
-	by        string // the process that wrote it
+	since     time.Time // when it was committed
+	by        string    // the process that wrote it
 
 	product    bool  // a compaction wrote it
 	replacedBy *file // the object of a committed compaction that has its records

@@ -10,9 +10,36 @@ import (
 // judgeComplete checks that every record that the cursor has passed is delivered, if it was visible when the cycle began.
 func (w *world) judgeComplete(p *process, j *journal, began time.Time) {
 	w.learn()
+	if w.following(j) {
+		w.judgeFollowed(p, j, time.Time{}, j.cursor, began)
+		return
+	}
 	for _, row := range w.rows {
 		if row.promised && row.CreatedAt.Before(j.cursor) && !row.shown.After(began) {
 			w.judgeDelivered(p.name, j, row)
+		}
+	}
+}
+
+// following tells whether a stream follows the archive.
+func (w *world) following(j *journal) bool { return w.follows && j.name == webhookStream }
+
+// judgeFollowed checks that a stream that follows the archive has each record of a span that the archive had when the cycle began.
+func (w *world) judgeFollowed(p *process, j *journal, from, until, began time.Time) {
+	for _, f := range w.archive.files {
+		if !f.committed || f.since.After(began) {
+			continue
+		}
+		for _, id := range f.ids {
+			row := w.rows[id]
+			if row == nil || row.CreatedAt.Before(from) || !row.CreatedAt.Before(until) || row.CreatedAt.Before(j.begins) {
+				continue
+			}
+			w.tally["records followed"]++
+			if event := w.receiver.events[id]; event == nil || event.committed.IsZero() {
+				w.fail("LOST: the %s of %s is committed up to %s without a record that the archive had: %v of %s", j.name, p.name,
+					stamp(j.cursor), id, stamp(row.CreatedAt))
+			}
 		}
 	}
 }
@@ -22,8 +49,8 @@ func (w *world) judgeDelivered(who string, j *journal, row *row) {
 	if row.gone || j.name != backfillStream && row.CreatedAt.Before(w.from) {
 		return
 	}
-	if j.name != webhookStream && row.CreatedAt.Before(w.oblivion.before) {
-		return // a person removed it on purpose
+	if (j.name != webhookStream || w.follows) && row.CreatedAt.Before(w.oblivion.before) {
+		return // a person removed it on purpose, maybe before a stream that follows the archive has sent it
 	}
 	var delivered bool
 	if j.name != webhookStream {

@@ -21,6 +21,7 @@
 //     such an object and the entry that names it;
 //   - the sink sends the receiver up to 8 batches at a time, which arrive and fail in any order;
 //   - the receiver refuses a batch for a few of the records, and runners put these into the dead letter;
+//   - the webhook's stream follows the archive, and asks the server nothing;
 //   - a backfill delivers the time before a start that the user set, at the same time, and dies like any process;
 //   - the keys of all journals are rotated: a person adds a key, waits until every journal names both, and removes the first one.
 //     Until then, processes that have only the first key work beside the others;
@@ -33,6 +34,8 @@
 //   - no committed window lacks a record that was visible when its cycle began, if the record appeared within settle + overlap. No
 //     window that a runner has searched again lacks any visible record. A record's age counts up to the latest time that a cycle
 //     may have used before the record appeared: the earlier of the two clocks, as they had told it;
+//   - a stream that follows the archive lacks no record that the archive had when the cycle began. In the end, it has all that the
+//     archive has, unless a person removed it first;
 //   - a cycle does not end well if it is behind its position, or if its journal or the newest record is gone. If the journal or the
 //     newest record is gone, no cycle delivers a record before a person has decided how to continue. A cycle that is behind has
 //     searched all time that the journal remembers. The first cycle that ends well after it, after an adoption or after a reset,
@@ -47,7 +50,8 @@
 //   - no other entry has the time of a backfill's window, and that window lacks no record that was visible when the backfill
 //     began;
 //   - an event comes to the receiver with the same bytes each time. If it was committed before the sender's cycle began, it never
-//     comes again, except after a reset: Houndtrail cannot ask a receiver for its events;
+//     comes again, except after a reset: Houndtrail cannot ask a receiver for its events. A stream that follows the archive may send
+//     it again if a compaction replaced the objects of late records first;
 //   - the object of a compaction has only records that the archive already has, sorted. No object is deleted before an entry says
 //     that another object has all of its records, and before that object is there. After the last compaction, no record is in two
 //     objects;
@@ -125,6 +129,7 @@
 //	a run without the newest key retires it                         9  a cycle that never goes well
 //	a list of keys hides which windows are committed                5  a cycle that never goes well
 //	a letter is written after the entry that names it               5  a refused record without a letter
+//	late records count as followed after their first window        30  a record lost
 //
 // The simulation does not catch two defects: a cycle that continues although it has lost its lease, and an object that is replaced
 // without a look at its content. Even then, the conditional writes and the journal keep the data right. If no barrier keeps out a

@@ -43,6 +43,7 @@ type plan struct {
 	compacts   bool          // another runner compacts the archive
 	poison     bool          // the receiver refuses some records
 	forgets    bool          // a person removes old days from the archive
+	follows    bool          // the webhook's stream follows the archive
 	backfills  bool          // another runner delivers the records from before from
 	stillborn  bool          // processes die more often at the first commits
 	lingers    bool          // processes die more often while a history is under way
@@ -108,6 +109,7 @@ func newPlan(seed uint64) *plan {
 	p.rotates = seed%4 == 1
 	p.poison = seed%7 == 5 && p.loseAt == 0 && p.restoreAt == 0
 	p.compacts = (seed%10 == 6 || seed%10 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
+	p.follows = (seed%9 == 3 || seed%9 == 7) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
 	p.forgets = (seed%10 == 4 || seed%20 == 8) && !p.parquet && p.loseAt == 0 && p.restoreAt == 0
 	return p
 }

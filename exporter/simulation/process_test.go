@@ -15,8 +15,10 @@ import (
 	"github.com/houndtrail/houndtrail/exporter"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound"
 	"github.com/houndtrail/houndtrail/exporter/bloodhound/rest"
+	"github.com/houndtrail/houndtrail/exporter/replay"
 	"github.com/houndtrail/houndtrail/exporter/window"
 	sink "github.com/houndtrail/houndtrail/sink/archive"
+	"github.com/houndtrail/houndtrail/sink/archive/serve"
 	"github.com/houndtrail/houndtrail/sink/ndjson"
 	"github.com/houndtrail/houndtrail/sink/parquet"
 	"github.com/houndtrail/houndtrail/sink/webhook"
@@ -145,7 +147,21 @@ func (p *process) wire() map[string]*exporter.Exporter {
 		webhookStream: p.exporter(webhookStream, posts, exporter.Destination{}),
 	}
 	all[archiveStream].Kin = p.journal(backfillStream, view{p, positions, p.positions}, checkpoint.AnyOrder())
+	if p.follows {
+		p.follow(all[webhookStream])
+	}
 	return all
+}
+
+// follow lets a stream read from the archive.
+func (p *process) follow(e *exporter.Exporter) {
+	store := view{p, positions, p.positions}
+	source := replay.New(&replay.Archive{
+		Journal: p.journal(archiveStream, store), Backfill: p.journal(backfillStream, store, checkpoint.AnyOrder()),
+		Files: serve.New(view{p, objects, p.objects}, tenant, replay.Line), Now: p.ownNow,
+	})
+	e.Source, e.Archive = source, source
+	e.Settle, e.Overlap, e.VerifyCount, e.Retention = 0, 0, false, exporter.Retention{Off: true}
 }
 
 func (p *process) source(stream string) exporter.Source {

@@ -146,8 +146,8 @@ func (s *Sink) write(ctx context.Context, b *batch, i int, said *StatusError) (p
 	}
 	letter, err := s.options.Letters.Write(ctx, deadletter.Letter{
 		EventID: s.eventID(line), ID: line.ID, CreatedAt: line.CreatedAt, RefusedAt: time.Now(),
-		Status: said.Status, Answer: said.says(), Format: s.options.Format, Schema: s.schema(), Pass: b.walk.Pass, Receiver: s.String(), Batch: b.id,
-		Version: s.options.Version, Item: item,
+		Status: said.Status, Answer: said.says(), Format: s.options.Format, Schema: s.schema(), Pass: b.walk.Pass, Receiver: s.String(),
+		Batch: b.id, Version: s.options.Version, Item: item,
 	})
 	letter.Nth = int64(line.at) + 1
 	return portion{at: line.at, events: []event{eventOf(line.Stamp)}, letter: &letter}, err

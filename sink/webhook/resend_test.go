@@ -57,12 +57,12 @@ func TestResendInEachForm(t *testing.T) {
 				o := formatOptions(p, newLetterbox())
 				o.Schema, o.Letters = is.schema, nil
 				s := newSink(t, o)
-				sent, err := s.Resend(t.Context(), letter, nil)
+				_, err := s.Resend(t.Context(), letter, nil)
 				if same := was == is; s.Writes(letter) != same || (err == nil) != same || p.got[id] > 0 != same {
 					t.Errorf("its bytes in %v, sent to %v: %v, and it got %v", was, is, err, p.got)
 				}
 				clear(p.got)
-				sent, err = s.Resend(t.Context(), letter, &bad)
+				sent, err := s.Resend(t.Context(), letter, &bad)
 				if err != nil || p.got[id] != 1 || sent.Records != 1 || sent.MinID != bad.ID {
 					t.Errorf("the record, refused in %v, sent to %v: %v, and it got %v", was, is, err, p.got)
 				}

@@ -105,7 +105,8 @@ func (s *Set) Record(ctx context.Context, id int64, at time.Time) (record.Record
 		}
 		reasons = append(reasons, err)
 	}
-	return record.Record{}, fmt.Errorf("%w: in the archive: %w; at BloodHound: %v", ErrNoRecord, reasons[0], reasons[1]) //nolint:errorlint // the archive decides the outcome
+	// The archive decides the outcome: most letters are sent again without BloodHound.
+	return record.Record{}, fmt.Errorf("%w: in the archive: %w; at BloodHound: %s", ErrNoRecord, reasons[0], reasons[1].Error())
 }
 
 // recordIn finds a record in a source.

@@ -65,7 +65,7 @@ EOF
 kube_stop() {
   # shellcheck disable=SC2086 # a list
   kill -KILL $CLUSTER_PIDS 2>/dev/null || true
-  wait
+  { wait; } 2>/dev/null # the shell would print how each was killed
 }
 
 # kube_needs: the tools that no script here builds are there.

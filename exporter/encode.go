@@ -189,7 +189,7 @@ type pairing struct {
 	after   time.Time // an intent from after it waits
 }
 
-// pairs begins to pair the records of a window. An intent waits only where a later window can bring its outcome: a backfill's windows
+// pairs begins to pair the records of a window. An intent waits only if a later window can bring its outcome: a backfill's windows
 // come in any order.
 func (e *Exporter) pairs(w walk, before standing, win window.Window, read []record.Record) pairing {
 	p := pairing{waiting: before.waiting, after: endOfTime}

@@ -1,5 +1,5 @@
-// Package pair joins the two records of an action: the intent, which the server writes before the action, and the outcome, which it
-// writes after it. A stream that pairs sends the outcome with the time of its intent, and no intent. The package is pure.
+// Package pair joins the two records of an action. The server writes the intent before the action, and the outcome after it. A stream
+// that pairs sends the outcome with the time of its intent, and no intent. The package is pure.
 //
 // Two records are a pair if they have the same commit_id, which is not the zero one, and the same action. An outcome takes the
 // oldest intent that is not younger than itself, and each intent has one outcome.
@@ -85,7 +85,7 @@ type Joined struct {
 //
 // The error says that the record of a waiting intent cannot be read. An entry has it as the server sent it, so that does not happen.
 func (w Window) Join(waiting []checkpoint.Intent, fresh []record.Record, after time.Time) (Joined, error) {
-	w.add(fresh, -1) // what remains are the delivered ones
+	w.add(fresh, -1) // the delivered ones remain
 	t := table{}
 	for i := range waiting {
 		t.add(key{waiting[i].CommitID, waiting[i].Action}, &open{id: waiting[i].ID, at: waiting[i].CreatedAt})

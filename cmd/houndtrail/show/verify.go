@@ -93,6 +93,10 @@ func streams(w io.Writer, rows []verify.Stream) error {
 			Name: "FILTERED", Cell: func(s verify.Stream) string { return strconv.FormatInt(s.Filtered, 10) },
 			Needed: func(s verify.Stream) bool { return s.Filtered > 0 },
 		},
+		{
+			Name: "PAIRED", Cell: func(s verify.Stream) string { return strconv.FormatInt(s.Paired, 10) },
+			Needed: func(s verify.Stream) bool { return s.Paired > 0 },
+		},
 		{Name: "NEWEST SHA-256", Cell: func(s verify.Stream) string { return s.SHA256 }},
 	})
 	for _, row := range rows {

@@ -39,6 +39,10 @@ func wideColumns(now time.Time) []column {
 			Cell: (*Row).filteredCell,
 		},
 		{
+			Name: "PAIRED", Needed: func(s *Row) bool { return s.Totals != nil && s.Totals.Paired > 0 },
+			Cell: (*Row).pairedCell,
+		},
+		{
 			Name: "WAITING", Needed: func(s *Row) bool { return s.Waiting > 0 },
 			Cell: func(s *Row) string { return strconv.Itoa(s.Waiting) },
 		},
@@ -109,6 +113,14 @@ func (s *Row) recordsCell() string {
 		return show.Unknown
 	}
 	return strconv.FormatInt(*s.Records, 10)
+}
+
+// pairedCell is how many intents the stream has not sent, since it sent their outcomes with the times of both.
+func (s *Row) pairedCell() string {
+	if s.Totals == nil {
+		return show.Unknown
+	}
+	return strconv.FormatInt(s.Totals.Paired, 10)
 }
 
 // filteredCell is how many records the stream's filter has left out.

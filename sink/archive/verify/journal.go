@@ -77,7 +77,7 @@ func (j *journal) newest(ctx context.Context) {
 			return // it comes again in its turn, and then there is a finding
 		}
 		j.stream.Tenant, j.stream.SHA256 = s.Tenant, s.SHA256
-		j.stream.Delivered, j.stream.Filtered = s.Totals.Delivered, s.Totals.Filtered
+		j.stream.Delivered, j.stream.Filtered, j.stream.Paired = s.Totals.Delivered, s.Totals.Filtered, s.Totals.Paired
 		if j.Files {
 			j.tenants[s.Tenant] = true
 		}

@@ -102,6 +102,7 @@ type Stream struct {
 	Cursor    time.Time `json:"cursor"`
 	Delivered int64     `json:"delivered"`          // number of all delivered records, by the words of the newest entry
 	Filtered  int64     `json:"filtered,omitempty"` // records that the stream's filter has left out
+	Paired    int64     `json:"paired,omitempty"`   // intents that were not sent: their outcomes have their times
 	Origin    string    `json:"origin"`             // the name of the journal in its heads
 	Signed    bool      `json:"signed"`             // the newest entry has signatures
 	// Head is the head of all entries. If the hint has the note of that head, it has its signatures, too. Keep it: the next
